@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import TypeAlias
 
+from axonflow_core.policy.confusables import folded
 from axonflow_core.policy.patterns import Regexp, compiled, quoted
 from axonflow_core.policy.rules import Rule
 from axonflow_core.policy.views import View, normal
@@ -22,11 +23,11 @@ for each span."""
 
 def pattern_of(rule: Rule) -> str:
     """The RE2 pattern that a rule searches for. A literal has one for its characters in any case,
-    as they are or in their normal form."""
+    as they are, in their normal form, or folded."""
     if rule.pattern is not None:
         return rule.pattern
     text = rule.text or ""
-    forms = dict.fromkeys(filter(None, (text, normal(text))))
+    forms = dict.fromkeys(filter(None, (text, normal(text), folded(normal(text)))))
     return f"(?i){'|'.join(map(quoted, forms))}"
 
 

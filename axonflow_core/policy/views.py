@@ -1,55 +1,47 @@
-"""A text as rules see it: bytes in UTF-8, in which RE2 searches, and the way back to characters.
+"""A text as rules see it: in bytes of UTF-8, in which RE2 searches, and in several forms.
 
-A text has one view, two or three. The first is the text itself. The second, where it may differ, is
-the normal form: NFKC, so that full-width letters and their like are plain ones, and without
-characters that are not displayed (controls, zero-width and other format characters, surrogates).
-The third, where there are such characters, has a blank for each: they may stand within a word or
-between two. What is found in any view is a span of the original text, in characters.
+What somebody hides from a rule is seen by a person or a model all the same, in one of the forms
+(`policy.forms`) that a text has:
 
-The normal form is made segment by segment, so that its bytes have places in the original:
+    the text itself
+    its normal form, and that of what it is decoded to (URLs, HTML, JSON, in any order), layer by
+    layer
+    each of these with ASCII for what looks like it
+    the same with a blank for each character that is not displayed, where there are any
 
-    text      P a y   １ ２ \u200b ３ e ◌́ s
-    segments  └run┘   │ │   │    │ └┬┘ └run, characters that stay as they are
-    form      P a y   1 2        3  é  s
-
-A character that changes is a segment, with the combining marks behind it. Runs are found without a
-loop over characters, so common texts cost little; jamo that would become one syllable of Hangul
-stay apart. Unicode's ordering of marks takes quadratic time, and a segment has few of them.
+A form that is the same as another is left out: most texts have one view, those with typographic
+quotes two, and none has more than `MAX_VIEWS`. What is found in any view is a span of the original
+text, in characters.
 """
 
 from __future__ import annotations
 
-import re
-from array import array
-from bisect import bisect_right
-from collections.abc import Iterator, Set
-from functools import cache, cached_property
-from typing import TypeAlias
-from unicodedata import category, combining, normalize
+from collections.abc import Iterator
+from functools import cached_property
 
-_BLANKS = "\t\n\v\f\r"
-_CONTROLS = frozenset(map(chr, (*range(32), 127))) - set(_BLANKS)
-_CONTROL_BYTES = bytes(sorted(map(ord, _CONTROLS)))
+from axonflow_core.policy import forms
+from axonflow_core.policy.forms import CONTROLS, Form
+
+LAYERS = 3
+"""How often a text is decoded: who hides something encodes it twice, and may have found it
+encoded."""
+MAX_VIEWS = 1 + 3 * (LAYERS + 1)
 _CONTINUATION = bytes(range(0x80, 0xC0))
 """The bytes of UTF-8 that begin no character."""
-_UNSEEN_LETTERS = "\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0"
-"""Letters and marks that are not displayed: the joiner of graphemes, fillers of Hangul, vowels that
-Khmer does not write. Source: Unicode's Default_Ignorable_Code_Point."""
-_VARIATIONS = (("\u180b", "\u180f"), ("\ufe00", "\ufe0f"), ("\U000e0100", "\U000e01ef"))
-_KEPT = re.compile("[^\0]+")
-_MAX_MARKS = 30
-"""Combining marks of a segment, as in Unicode's Stream-Safe Text Format."""
-_MAX_REPLACED = 16
+_CHANGING = b"%&\\" + bytes(range(0x80, 0x100)) + "".join(CONTROLS).encode()
+"""Bytes without which a text has one form."""
 _STEP = 1_024
 """Bytes between two places at which the characters before are counted."""
 
 
 class View:
-    """A text as it is: `data`, and the characters that its bytes are."""
+    """A form of a text in bytes."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, form: Form | None = None) -> None:
+        """`form` is what `data` has in bytes; None for the text itself."""
         self.data = data
-        """The text in UTF-8. Halves of surrogate pairs are three bytes that match nothing."""
+        """The form in UTF-8. Halves of surrogate pairs are three bytes that match nothing."""
+        self._form = form
         self._lowered: bytes | None = None  # `cached_property` takes a lock
 
     @property
@@ -61,7 +53,8 @@ class View:
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """The characters of the original that the bytes from `start` to before `end` are."""
-        return self._characters(start), self._characters(end)
+        first, last = self._characters(start), self._characters(end)
+        return (first, last) if self._form is None else self._form.span(first, last)
 
     def _characters(self, end: int) -> int:
         """How many characters begin before the byte `end`."""
@@ -84,127 +77,46 @@ class View:
         return counts
 
 
-class NormalView(View):
-    """The normal form of a text: `data` is its bytes, and spans are those of the original."""
-
-    def __init__(self, text: str, changing: Set[str], unseen: bytes = b"") -> None:
-        """`changing` are the characters of `text` that change it. `unseen` is put for each that is
-        not displayed."""
-        self._at, self._starts, self._ends = array("L"), array("L"), array("L")
-        self._is_run = bytearray()
-        pieces, length, normal_of = list[bytes](), 0, cache(_normal)
-        for start, end, is_run in _segments(text, changing, keeps_unseen=bool(unseen)):
-            segment = text[start:end] if is_run else normal_of(text[start:end])
-            self._at.append(length)
-            self._starts.append(start)
-            self._ends.append(end)
-            self._is_run.append(is_run)
-            pieces.append(segment.encode("utf-8", "surrogatepass") or unseen)
-            length += len(pieces[-1])
-        super().__init__(b"".join(pieces))
-
-    def span(self, start: int, end: int) -> tuple[int, int]:
-        """The characters of the original that the bytes are from: whole segments, save of runs."""
-        begin = self._original(start, self._starts)
-        return begin, (begin if start == end else self._original(end - 1, self._ends, behind=1))
-
-    def _original(self, byte: int, edges: array[int], behind: int = 0) -> int:
-        """The edge of the segment that a byte is of; in a run, its own place, or that `behind`."""
-        segment = bisect_right(self._at, byte) - 1
-        if not self._is_run[segment]:
-            return edges[segment]
-        inside = self._characters(byte + behind) - self._characters(self._at[segment])
-        return self._starts[segment] + inside
-
-
 def views_of(text: str) -> tuple[View, ...]:
-    """The text itself, its normal form where that may differ, and the one with blanks for what is
-    not displayed."""
+    """The views of a text, itself first."""
     data = text.encode("utf-8", "surrogatepass")
-    if data.isascii() and len(data.translate(None, _CONTROL_BYTES)) == len(data):
+    if len(data.translate(None, _CHANGING)) == len(data):
         return (View(data),)
-    changing = _changing(text)
-    if not changing:
-        return (View(data),)
-    if not any(map(_is_unseen, changing)):
-        return View(data), NormalView(text, changing)
-    return View(data), NormalView(text, changing), NormalView(text, changing, unseen=b" ")
+    others = {form.text: form for form in _forms(text)}
+    others.pop(text, None)
+    return View(data), *(View(_bytes(text), form) for text, form in others.items())
 
 
 def normal(text: str) -> str:
     """The normal form of `text`."""
-    segments = _segments(text, _changing(text))
-    return "".join(text[s:e] if is_run else _normal(text[s:e]) for s, e, is_run in segments)
+    return forms.normal(Form(text)).text
 
 
-_Segment: TypeAlias = tuple[int, int, bool]
-"""Start, end, and whether it is a run, whose characters stay as they are."""
+def _forms(text: str) -> Iterator[Form]:
+    """Every form of `text`, some of them more than once."""
+    hides = False
+    for form, is_hiding in _layers(Form(text), blank=False):
+        hides |= is_hiding
+        yield form
+        yield forms.folded(form)
+    if hides:
+        for form, _ in _layers(Form(text), blank=True):
+            yield forms.folded(form)
 
 
-def _segments(text: str, changing: Set[str], *, keeps_unseen: bool = False) -> Iterator[_Segment]:
-    """The segments of `text` in their order. A character that is not displayed is a segment where
-    they are kept, and none else."""
-    marks = {one for one in changing if combining(one)}
-    unseen = {one for one in changing if _is_unseen(one)}
-    blanked = _blanked(text, changing)
-    position, length = 0, len(text)
-    while position < length:
-        kept = _KEPT.match(blanked, position)
-        end = kept.end() if kept else position
-        if kept and end < length and text[end] in marks:
-            end -= 1  # the marks may compose with the last character
-        if end > position:
-            yield position, end, True
-        elif text[position] in unseen:
-            end = position + 1
-            if keeps_unseen:
-                yield position, end, False
+def _layers(form: Form, *, blank: bool) -> Iterator[tuple[Form, bool]]:
+    """The normal form and those of what it is decoded to; and whether it hides characters."""
+    for layer in range(LAYERS + 1):
+        normal = forms.normal(form, blank=blank)
+        yield normal, forms.hides(form)
+        if layer < LAYERS and (decoded := forms.decoded(normal)) is not normal:
+            form = decoded
         else:
-            end = _end_of_marks(text, position + 1, marks)
-            yield position, end, False
-        position = end
+            return
 
 
-def _blanked(text: str, changing: Set[str]) -> str:
-    """`text` with NUL for each character of `changing`. Replacing takes a twentieth of the time of
-    translating, as long as there are few."""
-    if len(changing) > _MAX_REPLACED:
-        return text.translate(dict.fromkeys(map(ord, changing), 0))
-    for character in changing:
-        text = text.replace(character, "\0")
-    return text
-
-
-def _end_of_marks(text: str, start: int, marks: Set[str]) -> int:
-    """Where the combining marks end that begin at `start`."""
-    end, limit = start, min(len(text), start + _MAX_MARKS)
-    while end < limit and text[end] in marks:
-        end += 1
-    return end
-
-
-def _normal(segment: str) -> str:
-    """The normal form of a segment that is no run."""
-    return normalize("NFKC", "".join(one for one in segment if not _is_unseen(one)))
-
-
-def _changing(text: str) -> Set[str]:
-    """The characters of `text` that its normal form may not have."""
-    if text.isascii():
-        return _CONTROLS.intersection(text)
-    return {one for one in set(text) if (one in _CONTROLS if one.isascii() else _changes(one))}
-
-
-def _changes(character: str) -> bool:
-    is_joined = combining(character) != 0
-    return is_joined or _is_unseen(character) or normalize("NFKC", character) != character
-
-
-def _is_unseen(character: str) -> bool:
-    if category(character) in ("Cc", "Cf", "Cs"):
-        return character not in _BLANKS
-    is_variation = any(first <= character <= last for first, last in _VARIATIONS)
-    return is_variation or character in _UNSEEN_LETTERS
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _beginnings(data: bytes) -> int:
