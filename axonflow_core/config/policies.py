@@ -56,7 +56,8 @@ def inconsistent(node: Node, server: ServerConfig) -> Iterator[Fault]:
             if isinstance(each, Section):
                 sections[key, name] = meant(each, fields_of(PolicySection))
     outlined = [
-        Outline(where, _names(each), _members(each, "actions")) for where, each in sections.items()
+        Outline(where, _names(each), {key: _members(each, key) for key in ("actions", "on_errors")})
+        for where, each in sections.items()
     ]
     for found in inconsistencies(outlined):
         at = next(where for where in (found.where[:2], ()) if where in sections)

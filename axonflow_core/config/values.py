@@ -13,7 +13,7 @@ from axonflow_core.budgets.terms import OnExceed, Period, Scope, UnknownPrice
 from axonflow_core.config.faults import Fault, Place
 from axonflow_core.config.nodes import YAML_KEY, Section, section_of
 from axonflow_core.frozen import Unfit, frozen
-from axonflow_core.policy.rules import Action, Rule
+from axonflow_core.policy.rules import Action, OnError, Rule
 from axonflow_core.policy.terms import NO_VARIABLES, PolicyVariables, Profile
 from axonflow_core.routing.rules import NO_MODELS, NamedModels, RoutingRules
 
@@ -191,6 +191,16 @@ class PolicySection:
 class PoliciesConfig(PolicySection):
     """The section `policies`."""
 
+    on_error: OnError = field(default=OnError.BLOCK, kw_only=True)
+    """What follows where a rule or a detector fails, or overruns its time."""
+    on_errors: Mapping[str, OnError] = field(factory=dict, kw_only=True)
+    """The same for detectors, by category or type."""
+    detector_limit_s: float = field(
+        default=0.25, kw_only=True, validator=[validators.gt(0), validators.le(60)]
+    )
+    """How long the detectors of third parties may search in one request, or one answer."""
+    max_characters: int = field(default=8_388_608, kw_only=True, validator=validators.ge(1_024))
+    """The longest request and the longest answer that are judged; longer ones are stopped."""
     clients: Mapping[str, PolicySection] = field(factory=dict, kw_only=True)
     """Id of a client -> what holds for its calls."""
     models: Mapping[str, PolicySection] = field(factory=dict, kw_only=True)

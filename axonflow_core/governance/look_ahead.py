@@ -34,7 +34,7 @@ from axonflow_core.governance.screening import (
 )
 from axonflow_core.governance.whole_blocks import WholeBlock
 from axonflow_core.messages import Reasoning, Text, ToolUse
-from axonflow_core.policy.engine import Found
+from axonflow_core.policy.hits import Found
 from axonflow_core.policy.rules import Action, Decision, Phase, Verdict
 from axonflow_core.stream import (
     Batch,
@@ -242,7 +242,8 @@ class AnswerScreen:
     def is_much(self) -> bool:
         """Whether the search is so long that the event loop should not wait for it."""
         whole = sum(block.weight for block in self._complete)
-        return self.unread + self._weight + whole > MAX_CHARACTERS_ON_LOOP
+        is_long = self.unread + self._weight + whole > MAX_CHARACTERS_ON_LOOP
+        return is_long or self._policy.has_guests
 
     @property
     def _is_worth_it(self) -> bool:

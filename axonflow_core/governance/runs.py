@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 
 from axonflow_core.frozen import evolve
 from axonflow_core.governance.masks import Mask
-from axonflow_core.policy.engine import Found
+from axonflow_core.policy.hits import Found
 from axonflow_core.policy.rules import RANKS, Action
 from axonflow_core.policy.views import normal
 from axonflow_core.stream import (

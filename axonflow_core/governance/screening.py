@@ -59,7 +59,7 @@ async def judged(policy: Policy, phase: Phase, value: T, write: Write = mask_of)
     """What the policy decides on `value`, and what becomes of it. `write` says what stands in the
     place of what is redacted."""
     screened = Screened(value)
-    if _is_much(screened.texts):
+    if policy.has_guests or _is_much(screened.texts):
         return await asyncio.to_thread(screened.judge, policy, phase, write)
     return screened.judge(policy, phase, write)
 
@@ -68,7 +68,7 @@ async def evaluated(
     policy: Policy, phase: Phase, parts: Mapping[str, str], modes: Mapping[str, Mode] = EMPTY
 ) -> Decision:
     """What the policy decides on these texts. `modes` as `Policy.evaluate` takes them."""
-    if _is_much(parts):
+    if policy.has_guests or _is_much(parts):
         return await asyncio.to_thread(policy.evaluate, phase, parts, modes)
     return policy.evaluate(phase, parts, modes)
 

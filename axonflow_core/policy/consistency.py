@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from axonflow_core.frozen import frozen
@@ -34,8 +34,8 @@ class Outline(NamedTuple):
     where: Where
     names: Iterable[str | None]
     """Of its rules, in their order; None where one has none."""
-    actions: Iterable[str]
-    """The keys of its `actions`."""
+    named: Mapping[str, Iterable[str]]
+    """`actions` and `on_errors` -> what they name."""
 
 
 def outlines(config: PoliciesConfig) -> Iterator[Outline]:
@@ -44,7 +44,8 @@ def outlines(config: PoliciesConfig) -> Iterator[Outline]:
     sections += ((("clients", id), each) for id, each in config.clients.items())
     sections += ((("models", key), each) for key, each in config.models.items())
     for where, section in sections:
-        yield Outline(where, [rule.name for rule in section.rules], section.actions)
+        named = {"actions": section.actions, "on_errors": getattr(section, "on_errors", ())}
+        yield Outline(where, [rule.name for rule in section.rules], named)
 
 
 def inconsistencies(
@@ -52,7 +53,7 @@ def inconsistencies(
 ) -> Iterator[Inconsistency]:
     """What is wrong with these sections. `types` are those of the detectors."""
     known, seen = (*CATEGORIES, *types), set[str]()
-    for where, names, actions in sections:
+    for where, names, named in sections:
         for number, name in enumerate(names):
             at = (*where, "rules", number, "name")
             if name in types:
@@ -63,9 +64,10 @@ def inconsistencies(
                 yield Inconsistency(at, message, "decisions and records name a rule by it")
             if name is not None:
                 seen.add(name)
-        for key in actions:
-            if key not in known:
-                near = nearest(key, known)
-                hint = f"did you mean `{near}`?" if near else _THERE_ARE
-                message = f"there is no category or type `{key}` of detectors"
-                yield Inconsistency((*where, "actions", key), message, hint)
+        for of, keys in named.items():
+            for key in keys:
+                if key not in known:
+                    near = nearest(key, known)
+                    hint = f"did you mean `{near}`?" if near else _THERE_ARE
+                    message = f"there is no category or type `{key}` of detectors"
+                    yield Inconsistency((*where, of, key), message, hint)

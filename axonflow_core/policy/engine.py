@@ -14,50 +14,51 @@ import hashlib
 import json
 import logging
 import traceback
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from axonflow_core.errors import ConfigError
 from axonflow_core.frozen import Unfit, frozen
-from axonflow_core.messages import EMPTY
+from axonflow_core.messages import EMPTY, Json
 from axonflow_core.policy.consistency import inconsistencies, outlines
 from axonflow_core.policy.detectors import DETECTORS
 from axonflow_core.policy.detectors.detector import Detector
+from axonflow_core.policy.fingerprint import fingerprint
+from axonflow_core.policy.guests import Guest, GuestFault, Page, searched
+from axonflow_core.policy.hits import MAX_FINDINGS, Failed, Found, Hit, found_by, masked, to_the_end
 from axonflow_core.policy.listing import ListedRule, listed_detectors, listed_rule
-from axonflow_core.policy.masks import Masked, Write, mask_of, with_masks
+from axonflow_core.policy.masks import Write, mask_of
 from axonflow_core.policy.patterns import compiled
-from axonflow_core.policy.profiles import EVERYBODY, Scope, acting, rules_in
-from axonflow_core.policy.programs import Program, Search
+from axonflow_core.policy.profiles import EVERYBODY, Scope, acting, rules_in, tolerated
+from axonflow_core.policy.programs import Program, Search, search_of
 from axonflow_core.policy.rules import (
     MODES,
+    POLICY_ERROR,
     RANKS,
     Action,
     Decision,
-    Finding,
     Mode,
     Phase,
     Rule,
+    Severity,
     Verdict,
 )
-from axonflow_core.policy.searches import (
-    MAX_SPANS,
-    find_pattern,
-)
-from axonflow_core.policy.views import views_of
+from axonflow_core.policy.searches import Spans, find_pattern
+from axonflow_core.policy.views import View, views_of
 
 if TYPE_CHECKING:
     from axonflow_core.config.values import PoliciesConfig
 
 _log = logging.getLogger(__name__)
 
-MAX_FINDINGS = 20
-"""Findings of one rule in one part that a decision lists; `Decision.unlisted` counts the others."""
 LOOK_AHEAD = 128
 """Characters of a streamed text that are held back: more than the longest card, number or address,
 and than most statements of SQL that are looked for."""
 MAX_LOOK_AHEAD = 1_024
 """The most that a pattern has held back."""
+OVERSIZE = "policies.max_characters"
+"""What a decision on too long a text names in the place of a rule."""
 _VERDICTS: Mapping[Action, Verdict] = {
     Action.LOG: Verdict.ALLOWED,
     Action.WARN: Verdict.ALLOWED,
@@ -77,81 +78,72 @@ class PatternTest:
     """For each input, whether the pattern is found in it; empty where it is refused."""
 
 
-class _Hit(NamedTuple):
-    """What one search found in one part, in characters."""
-
-    search: Search
-    part: str
-    spans: list[tuple[int, int]]
-
-    @property
-    def rank(self) -> int:
-        return RANKS[self.search.action]
-
-    def findings(self, phase: Phase) -> Iterator[Finding]:
-        """The first `MAX_FINDINGS` of them."""
-        for start, end in self.spans[:MAX_FINDINGS]:
-            yield Finding(
-                rule=self.search.name,
-                category=self.search.category,
-                action=self.search.action,
-                phase=phase,
-                part=self.part,
-                start=start,
-                end=end,
-                severity=self.search.severity,
-                reason=self.search.reason,
-            )
-
-
-class Found(NamedTuple):
-    """What one rule or detector finds in a text whose end may still be missing (`Policy.found`)."""
-
-    name: str
-    category: str
-    action: Action
-    reason: str
-    """What a client is told whose call it stops."""
-    spans: Sequence[tuple[int, int]]
-    """Where, in characters, in ascending order."""
-
-
-def _found(hit: _Hit) -> Found:
-    search = hit.search
-    return Found(search.name, search.category, search.action, search.reason, hit.spans)
-
-
 class Policy:
     """Rules and detectors, compiled, each with what follows from its findings."""
 
     @classmethod
-    def build(cls, config: PoliciesConfig, scope: Scope = EVERYBODY) -> Policy:
+    def build(
+        cls,
+        config: PoliciesConfig,
+        scope: Scope = EVERYBODY,
+        detectors: Sequence[Detector] = DETECTORS,
+    ) -> Policy:
         """Compile the rules of that scope, and search with each once, so that the first call does
         not pay for it. Raises `ConfigError` that names the rule, or the key of an action."""
-        for found in inconsistencies(outlines(config)):
+        types = frozenset(detector.type for detector in detectors)
+        for found in inconsistencies(outlines(config), types):
             raise ConfigError(found.message, hint=found.hint)
-        return cls(rules_in(config, scope), acting(DETECTORS, config, scope))
+        rules = tuple(rules_in(config, scope))
+        acting_ones = tuple(acting(detectors, config, scope))
+        return cls(
+            rules,
+            acting_ones,
+            tolerated=tolerated(config, rules, acting_ones),
+            limit_s=config.detector_limit_s,
+            max_characters=config.max_characters,
+        )
 
-    def __init__(self, rules: Iterable[Rule], detectors: Iterable[Detector] = DETECTORS) -> None:
+    def __init__(
+        self,
+        rules: Iterable[Rule],
+        detectors: Iterable[Detector] = DETECTORS,
+        *,
+        tolerated: Collection[str] = (),
+        limit_s: float = 0.25,
+        max_characters: int = 8_388_608,
+    ) -> None:
+        """`tolerated` are the names of rules and the types of detectors that may fail."""
         self.rules = tuple(rules)
         self.detectors = tuple(detectors)
         """The detectors, each with its action in this policy."""
-        self.version = _digest(self.rules, self.detectors)
+        self._tolerated = frozenset(tolerated)
+        self._limit_s, self._max_characters = limit_s, max_characters
+        self.version = _digest(
+            self.rules, self.detectors, [sorted(tolerated), limit_s, max_characters]
+        )
         """The digest of rules, detectors and actions: 32 hex digits."""
+        self._guests = tuple(Guest(one) for one in self.detectors if one.origin)
+        own = tuple(one for one in self.detectors if not one.origin)
         self._programs = {
-            (phase, mode): Program.build(phase, mode, self.rules, self.detectors)
+            (phase, mode): Program.build(phase, mode, self.rules, own)
             for phase in Phase
             for mode in Mode
         }
         for program in self._programs.values():
             program.warm_up()
         self._look_ahead = {
-            phase: _look_ahead(self.rules, self._programs[phase, MODES[phase]]) for phase in Phase
+            phase: _look_ahead(self.rules, self.detectors, self._programs[phase, MODES[phase]])
+            for phase in Phase
         }
+
+    @property
+    def has_guests(self) -> bool:
+        """Whether detectors of third parties decide too, which keep whoever evaluates waiting."""
+        return bool(self._guests)
 
     def is_on(self, phase: Phase) -> bool:
         """Whether anything is looked for in that phase."""
-        return bool(self._programs[phase, MODES[phase]].searches)
+        return self.has_guests or bool(self._programs[phase, MODES[phase]].searches)
 
     def look_ahead(self, phase: Phase) -> int:
         """How many characters of a text that is still arriving are held back, so that a finding of
@@ -161,8 +153,8 @@ class Policy:
     def found(self, phase: Phase, text: str) -> Sequence[Found]:
         """What is found in one piece of a text that is still arriving. Unlike `evaluate` it raises
         what the engine raises, and every span is listed."""
-        hits = self._hits(phase, MODES[phase], "", text) if text else ()
-        return [_found(hit) for hit in hits]
+        hits = self._all_hits(phase, {"": text}, EMPTY)
+        return [found_by(hit) for hit in hits if hit.spans]
 
     def evaluate(
         self,
@@ -181,10 +173,12 @@ class Policy:
         try:
             return self._evaluate(phase, parts, modes, write)
         except Exception as error:
-            _log.error("the policies could not be evaluated: %s", _origin(error))
+            if not isinstance(error, Failed):
+                _log.error("the policies could not be evaluated: %s", _origin(error))
             return Decision(
                 verdict=Verdict.ERROR,
                 phase=phase,
+                findings=error.hit.findings(phase) if isinstance(error, Failed) else (),
                 reason="The policies could not be evaluated.",
                 screened=tuple(parts),
                 version=self.version,
@@ -193,34 +187,84 @@ class Policy:
     def _evaluate(
         self, phase: Phase, parts: Mapping[str, str], modes: Mapping[str, Mode], write: Write
     ) -> Decision:
-        hits: list[_Hit] = []
-        for label, text in parts.items():
-            if text:
-                mode = modes.get(label, MODES[phase])
-                hits += self._hits(phase, mode, label, text)
+        if sum(map(len, parts.values())) > self._max_characters:
+            return self._oversize(phase, parts)
+        hits = self._all_hits(phase, parts, modes)
         if hits:
             return self._decision(phase, parts, hits, write)
         return Decision(
             verdict=Verdict.ALLOWED, phase=phase, screened=tuple(parts), version=self.version
         )
 
-    def _hits(self, phase: Phase, mode: Mode, label: str, text: str) -> Iterable[_Hit]:
-        """What each rule and detector finds in one part."""
-        views = views_of(text)
-        searches = self._programs[phase, mode].searches_in(views)
+    def _oversize(self, phase: Phase, parts: Mapping[str, str]) -> Decision:
+        """The decision on texts that are longer than what is judged. They are not searched in
+        part: what is wanted would stand in the other one."""
+        reason = f"The texts have more than {self._max_characters:,} characters together."
+        search = Search(OVERSIZE, POLICY_ERROR, Action.BLOCK, Severity.HIGH, reason, _never)
+        return Decision(
+            verdict=Verdict.BLOCKED,
+            phase=phase,
+            findings=Hit(search, next(iter(parts)), []).findings(phase),
+            reason=reason,
+            screened=tuple(parts),
+            version=self.version,
+        )
+
+    def _all_hits(
+        self, phase: Phase, parts: Mapping[str, str], modes: Mapping[str, Mode]
+    ) -> list[Hit]:
+        """What each rule and detector finds in these parts."""
+        hits: list[Hit] = []
+        pages: list[Page] = []
+        for label, text in parts.items():
+            if text:
+                page = Page(label, modes.get(label, MODES[phase]), views_of(text))
+                hits += self._hits(phase, page, len(text))
+                pages.append(page)
+        if self._guests:
+            hits += self._hits_of_guests(parts, pages)
+        return hits
+
+    def _hits(self, phase: Phase, page: Page, length: int) -> Iterable[Hit]:
+        """What each rule and each detector of the project finds in one part."""
+        searches = self._programs[phase, page.mode].searches_in(page.views)
         found: dict[int, set[tuple[int, int]]] = {}
-        for view in views:
+        failed: dict[int, Hit] = {}
+        for view in page.views:
             for number, search in enumerate(searches):
-                if spans := search.find(view):
+                try:
+                    spans = search.find(view)
+                except Exception as error:
+                    failed[number] = self._failed(search, page.label, f"raised {_origin(error)}")
+                    continue
+                if spans:
                     spans = [view.span(start, end) for start, end in spans]
-                    found.setdefault(number, set()).update(_to_the_end(spans, len(text)))
-        return [_Hit(searches[number], label, sorted(found[number])) for number in sorted(found)]
+                    found.setdefault(number, set()).update(to_the_end(spans, length))
+        hits = [Hit(searches[n], page.label, sorted(found[n])) for n in sorted(found)]
+        return [*hits, *failed.values()] if failed else hits
+
+    def _hits_of_guests(self, parts: Mapping[str, str], pages: Sequence[Page]) -> Iterator[Hit]:
+        """What the detectors of third parties find."""
+        for detector, found in searched(self._guests, pages, self._limit_s):
+            search = search_of(detector, _never)
+            if isinstance(found, GuestFault):
+                yield self._failed(search, pages[0].label, f"{found} ({detector.origin})")
+            else:
+                for label, spans in found.items():
+                    yield Hit(search, label, to_the_end(sorted(spans), len(parts[label])))
+
+    def _failed(self, search: Search, label: str, why: str) -> Hit:
+        """That a rule or a detector failed, where it may; else raises `Failed`."""
+        _log.error("%s could not be evaluated: it %s", search.name, why)
+        if search.name in self._tolerated:
+            return Hit.of_failure(search, label, Action.LOG)
+        raise Failed(Hit.of_failure(search, label, Action.BLOCK))
 
     def _decision(
         self,
         phase: Phase,
         parts: Mapping[str, str],
-        hits: Sequence[_Hit],
+        hits: Sequence[Hit],
         write: Write,
     ) -> Decision:
         worst = max(hits, key=lambda hit: hit.rank).search
@@ -234,8 +278,8 @@ class Policy:
             reason=worst.reason if is_stopped else None,
             screened=tuple(parts),
             version=self.version,
-            texts=_masked(hits, parts, Action.REDACT, write),
-            kept=_masked(hits, parts, Action.LOG),
+            texts=masked(hits, parts, Action.REDACT, write),
+            kept=masked(hits, parts, Action.LOG),
         )
 
     def listed(self) -> tuple[ListedRule, ...]:
@@ -255,11 +299,18 @@ class Policy:
 # ── rules and detectors to searches ───────────────────────────────────────────────────────────────
 
 
-def _look_ahead(rules: Iterable[Rule], program: Program) -> int:
+def _never(_: View) -> Spans:
+    return ()
+
+
+def _look_ahead(rules: Iterable[Rule], detectors: Iterable[Detector], program: Program) -> int:
     """Every finding up to `LOOK_AHEAD` is held back whole, one of a literal rule whatever its
     length, one of a pattern up to its longest or `MAX_LOOK_AHEAD`: a program of RE2 without loops
     reads at most one byte with each of its instructions."""
     acting = {each.name for each in program.searches if RANKS[each.action] >= RANKS[Action.REDACT]}
+    acting |= {
+        one.type for one in detectors if one.origin and RANKS[one.action] >= RANKS[Action.REDACT]
+    }
     if not acting:
         return 0
     sizes = [
@@ -272,12 +323,16 @@ def _look_ahead(rules: Iterable[Rule], program: Program) -> int:
     return max([LOOK_AHEAD, *sizes])
 
 
-def _digest(rules: Iterable[Rule], detectors: Iterable[Detector]) -> str:
-    """A digest of everything that decides, save the code itself."""
+def _digest(rules: Iterable[Rule], detectors: Iterable[Detector], others: Json) -> str:
+    """A digest of everything that decides."""
     facts = [
+        [fingerprint(), others],
         [[rule.name, rule.action, rule.text, rule.pattern, *rule.on] for rule in rules],
         [
-            [one.type, one.action, one.pattern, one.hint, *one.keywords, *one.modes]
+            [
+                *(one.type, one.category, one.action, one.severity, one.origin),
+                *(one.pattern, one.hint, *one.keywords, *one.modes),
+            ]
             for one in detectors
         ],
     ]
@@ -288,28 +343,3 @@ def _origin(error: Exception) -> str:
     """The class of an error and where it was raised. Its message may quote a text."""
     frames = traceback.extract_tb(error.__traceback__)
     return f"{type(error).__name__} at {Path(frames[-1].filename).name}:{frames[-1].lineno}"
-
-
-# ── what was found ────────────────────────────────────────────────────────────────────────────────
-
-
-def _to_the_end(spans: list[tuple[int, int]], length: int) -> list[tuple[int, int]]:
-    """The spans of one search. The last of `MAX_SPANS` ends with the text: there may be more, which
-    a mask must not leave."""
-    if len(spans) == MAX_SPANS:
-        spans[-1] = (spans[-1][0], length)
-    return spans
-
-
-def _masked(
-    hits: Iterable[_Hit], parts: Mapping[str, str], least: Action, write: Write = mask_of
-) -> Mapping[str, str]:
-    """The texts with everything replaced whose action is `least` or more severe."""
-    spans: dict[str, list[Masked]] = {}
-    for search, part, found in hits:
-        if RANKS[search.action] >= RANKS[least]:
-            masks = (Masked(*span, search.name, search.action) for span in found)
-            spans.setdefault(part, []).extend(masks)
-    if not spans:
-        return EMPTY
-    return {part: with_masks(parts[part], masks, write) for part, masks in spans.items()}

@@ -68,5 +68,5 @@ def listed_detectors(detectors: Iterable[Detector]) -> Iterator[ListedRule]:
             severity=first.severity,
             description=first.description,
             on=tuple(phase for phase in Phase if not modes.isdisjoint(_MODES[phase])),
-            is_built_in=True,
+            is_built_in=not first.origin,
         )

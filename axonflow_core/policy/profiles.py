@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from axonflow_core.frozen import evolve, frozen
 from axonflow_core.policy.detectors.detector import Detector
-from axonflow_core.policy.rules import RANKS, Action, Rule, Severity
+from axonflow_core.policy.rules import RANKS, Action, OnError, Rule, Severity
 from axonflow_core.policy.terms import CATEGORIES, Profile, Surface, Told
 
 if TYPE_CHECKING:
@@ -104,6 +104,17 @@ def rules_in(config: PoliciesConfig, scope: Scope = EVERYBODY) -> Iterator[Rule]
     for key, section in config.models.items():
         if key in named:
             yield from section.rules
+
+
+def tolerated(
+    config: PoliciesConfig, rules: Iterable[Rule], detectors: Iterable[Detector]
+) -> frozenset[str]:
+    """The rules and the types of detectors that may fail without stopping a call."""
+    rulings = {rule.name: rule.on_error or config.on_error for rule in rules}
+    for detector in detectors:
+        general = config.on_errors.get(detector.category, config.on_error)
+        rulings[detector.type] = config.on_errors.get(detector.type, general)
+    return frozenset(name for name, ruling in rulings.items() if ruling is OnError.ALLOW)
 
 
 def _said(detector: Detector, section: PolicySection, where: str) -> Told | None:

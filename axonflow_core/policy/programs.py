@@ -68,7 +68,7 @@ class Program(NamedTuple):
         own = [_search_of(rule) for rule in rules]
         hints = [detector.clue for detector in detectors]
         return cls(
-            searches=(*own, *map(_search_of_detector, detectors)),
+            searches=(*own, *(search_of(each, each.finder()) for each in detectors)),
             own=tuple(own),
             literal=tuple(one for rule, one in zip(rules, own, strict=True) if is_literal(rule)),
             screen=_screen(rules, hints),
@@ -108,14 +108,15 @@ def _search_of(rule: Rule) -> Search:
     return Search(rule.name, CUSTOM, rule.action, SEVERITIES[rule.action], reason, find)
 
 
-def _search_of_detector(detector: Detector) -> Search:
+def search_of(detector: Detector, find: Find) -> Search:
+    """The search for what `detector` looks for, by `find`."""
     return Search(
         detector.type,
         detector.category,
         detector.action,
         detector.severity,
         detector.description,
-        detector.finder(),
+        find,
     )
 
 

@@ -44,8 +44,19 @@ class Severity(StrEnum):
     LOW = "low"
 
 
+class OnError(StrEnum):
+    """What follows where a rule or a detector fails, or overruns its time."""
+
+    BLOCK = "block"
+    """No decision can be made, which stops the call."""
+    ALLOW = "allow"
+    """The record says that it failed, and the others decide."""
+
+
 CUSTOM = "custom"
 """The category of what rules of the configuration find."""
+POLICY_ERROR = "policy_error"
+"""The category of findings that say that a rule or a detector failed."""
 MAX_NAME = 100
 """The longest name of a rule, in characters."""
 MAX_DESCRIPTION = 500
@@ -112,6 +123,8 @@ class Rule:
     """What it is evaluated on."""
     description: str = field(default="")
     """What a person whose call is stopped is told."""
+    on_error: OnError | None = None
+    """What follows where it fails. Default: that of the section."""
 
     def __attrs_post_init__(self) -> None:
         if (self.text is None) == (self.pattern is None):
@@ -156,7 +169,8 @@ class Finding:
     rule: str
     """The name of the rule, or the type that a detector found: `us_ssn`."""
     category: str
-    """`custom` for a rule of the configuration, else the detector's: `pii`, `sqli`."""
+    """`custom` for a rule of the configuration, else the detector's: `pii`, `sqli`; `policy_error`
+    where the rule or the detector failed in that text, which has no span then."""
     action: Action
     phase: Phase
     part: str

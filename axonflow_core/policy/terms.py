@@ -32,15 +32,6 @@ class Profile(StrEnum):
     COMPLIANCE = "compliance"
 
 
-class OnError(StrEnum):
-    """What follows where a rule or a detector fails, or overruns its time."""
-
-    BLOCK = "block"
-    """No decision can be made, which stops the call."""
-    ALLOW = "allow"
-    """The record says that it failed, and the others decide."""
-
-
 class Surface(StrEnum):
     """What of the server asks."""
 

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from axonflow_core.config.values import PoliciesConfig
 from axonflow_core.frozen import evolve
 from axonflow_core.policy.detectors import TYPES
-from axonflow_core.policy.engine import MAX_FINDINGS, Policy
+from axonflow_core.policy.engine import Policy
+from axonflow_core.policy.hits import MAX_FINDINGS
 from axonflow_core.policy.patterns import compiled
 from axonflow_core.policy.programs import MAX_SCREEN, MAX_SCREENED
 from axonflow_core.policy.rules import RANKS, Action, Decision, Phase, Rule, Verdict

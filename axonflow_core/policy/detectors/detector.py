@@ -58,6 +58,8 @@ class Detector:
     accept: Accept = field(default=_whole)
     find: Find | None = None
     """Searches without a pattern."""
+    origin: str = ""
+    """The distribution that it comes from, and its version; empty for those of the project."""
 
     @property
     def clue(self) -> str:

@@ -1,0 +1,99 @@
+"""What searches found in texts, as findings and as masks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from axonflow_core.messages import EMPTY
+from axonflow_core.policy.masks import Masked, Write, mask_of, with_masks
+from axonflow_core.policy.programs import Search
+from axonflow_core.policy.rules import POLICY_ERROR, RANKS, Action, Finding, Phase
+from axonflow_core.policy.searches import MAX_SPANS
+
+MAX_FINDINGS = 20
+"""Findings of one rule in one part that a decision lists; `Decision.unlisted` counts the others."""
+
+
+class Hit(NamedTuple):
+    """What one search found in one part, in characters."""
+
+    search: Search
+    part: str
+    spans: list[tuple[int, int]]
+
+    @property
+    def rank(self) -> int:
+        return RANKS[self.search.action]
+
+    def findings(self, phase: Phase) -> tuple[Finding, ...]:
+        """The first `MAX_FINDINGS` of them; one without a span, of a search that failed."""
+        return tuple(
+            Finding(
+                rule=self.search.name,
+                category=self.search.category,
+                action=self.search.action,
+                phase=phase,
+                part=self.part,
+                start=start,
+                end=end,
+                severity=self.search.severity,
+                reason=self.search.reason,
+            )
+            for start, end in self.spans[:MAX_FINDINGS] or [(0, 0)]
+        )
+
+    @classmethod
+    def of_failure(cls, search: Search, part: str, action: Action) -> Hit:
+        """That a search failed in a part; `action` is what follows."""
+        reason = f"{search.name} could not be evaluated."
+        failed = search._replace(category=POLICY_ERROR, action=action, reason=reason)
+        return cls(failed, part, [])
+
+
+class Failed(Exception):
+    """A rule or a detector failed, and may not."""
+
+    def __init__(self, hit: Hit) -> None:
+        super().__init__(hit.search.reason)
+        self.hit = hit
+
+
+class Found(NamedTuple):
+    """What one rule or detector finds in a text whose end may still be missing (`Policy.found`)."""
+
+    name: str
+    category: str
+    action: Action
+    reason: str
+    """What a client is told whose call it stops."""
+    spans: Sequence[tuple[int, int]]
+    """Where, in characters, in ascending order."""
+
+
+def found_by(hit: Hit) -> Found:
+    """What whoever looks at a text that is still arriving wants of a hit."""
+    search = hit.search
+    return Found(search.name, search.category, search.action, search.reason, hit.spans)
+
+
+def to_the_end(spans: list[tuple[int, int]], length: int) -> list[tuple[int, int]]:
+    """The spans of one search. The last of `MAX_SPANS` ends with the text: there may be more, which
+    a mask must not leave."""
+    if len(spans) == MAX_SPANS:
+        spans[-1] = (spans[-1][0], length)
+    return spans
+
+
+def masked(
+    hits: Iterable[Hit], parts: Mapping[str, str], least: Action, write: Write = mask_of
+) -> Mapping[str, str]:
+    """The texts with everything replaced whose action is `least` or more severe."""
+    spans: dict[str, list[Masked]] = {}
+    for search, part, found in hits:
+        if RANKS[search.action] >= RANKS[least]:
+            masks = (Masked(*span, search.name, search.action) for span in found)
+            spans.setdefault(part, []).extend(masks)
+    if not spans:
+        return EMPTY
+    return {part: with_masks(parts[part], masks, write) for part, masks in spans.items()}
