@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from attrs import field
-from sqlalchemy import Connection, Executable, bindparam, insert, select, update
+from sqlalchemy import Connection, Executable, Table, bindparam, insert, select, update
 from sqlalchemy.engine import CursorResult, Dialect
 from sqlalchemy.sql import ClauseElement
 
 from axonflow_core.audit.chain import Head, body_of, link
 from axonflow_core.audit.connection import WriterConnection
+from axonflow_core.audit.databases import Driver
 from axonflow_core.audit.keys import (
     SECRET_BYTES,
     MasterKey,
@@ -34,19 +34,32 @@ _str = str.__str__
 _COLUMNS = tuple(column.name for column in RECORDS.columns if column.name != "row")
 
 
+Execute: TypeAlias = Callable[[str, Sequence[Any]], Any]
+"""Runs a statement of SQL, with `?` for each of its values."""
+
+
 class Statements:
     """The statements of the batches, as the driver takes them."""
 
     def __init__(self, dialect: Dialect) -> None:
+        self._is_qmark = dialect.paramstyle == "qmark"
+
         def compiled(statement: ClauseElement) -> str:
             return str(statement.compile(dialect=dialect))
 
         self.insert_records = _Insert(compiled(_INSERT_RECORDS))
-        self.insert_texts = _Insert(compiled(insert(TEXTS)))
-        self.insert_tenant_keys = compiled(insert(TENANT_KEYS))
+        self.insert_texts = _Insert(compiled(insert(TEXTS).inline()))
+        self.insert_tenant_keys = compiled(insert(TENANT_KEYS).inline())
         self.move_head = compiled(_MOVE_HEAD)
         self.find_head = compiled(_FIND_HEAD)
         self.find_tenant_key = compiled(_FIND_TENANT_KEY)
+
+    def executing(self, driver: Driver) -> Execute:
+        """What runs statements of others on the driver's connection."""
+        if self._is_qmark:
+            run: Execute = driver.execute
+            return run
+        return lambda statement, values: driver.execute(statement.replace("?", "%s"), values)
 
 
 _Row = tuple[Any, ...]
@@ -63,7 +76,7 @@ class _Insert:
         self._into, self._values = insert_one.split(" VALUES ")
         self._statements: dict[int, str] = {}
 
-    def __call__(self, driver: sqlite3.Connection, rows: Sequence[_Row]) -> None:
+    def __call__(self, driver: Driver, rows: Sequence[_Row]) -> None:
         for start in range(0, len(rows), _MAX_ROWS):
             part = rows[start : start + _MAX_ROWS]
             driver.execute(self._of(len(part)), [value for row in part for value in row])
@@ -76,9 +89,11 @@ class _Insert:
         return known
 
 
-_FIND_HEAD = select(HEADS.c.seq, HEADS.c.hash).where(HEADS.c.chain == bindparam("of"))
+_FIND_HEAD = select(HEADS.c.seq, HEADS.c.hash, HEADS.c.is_swept).where(
+    HEADS.c.chain == bindparam("of")
+)
 _FIND_TENANT_KEY = select(TENANT_KEYS.c.wrapped).where(TENANT_KEYS.c.tenant == bindparam("of"))
-_INSERT_RECORDS = insert(RECORDS).values({name: bindparam(name) for name in _COLUMNS})
+_INSERT_RECORDS = insert(RECORDS).inline().values({name: bindparam(name) for name in _COLUMNS})
 _MOVED = ("seq", "hash", "count", "at_us", "key", "is_closed", "signature")
 _MOVE_HEAD = (
     update(HEADS)
@@ -87,6 +102,7 @@ _MOVE_HEAD = (
         HEADS.c.chain == bindparam("of"),
         HEADS.c.seq == bindparam("from_seq"),
         HEADS.c.hash == bindparam("from_hash"),
+        ~HEADS.c.is_swept,
     )
 )
 
@@ -127,13 +143,13 @@ class Batch:
 
     def __init__(
         self,
-        driver: sqlite3.Connection,
+        driver: Driver,
         statements: Statements,
         head: Head,
         vault: Vault,
         *,
         keeps_texts: bool,
-        on_write: Callable[[sqlite3.Connection, str, Sequence[Entry]], None] | None = None,
+        on_write: Callable[[Execute, str, Sequence[Entry]], None] | None = None,
     ) -> None:
         self._driver = driver
         self._statements = statements
@@ -141,7 +157,7 @@ class Batch:
         self._keeps_texts = keeps_texts
         self._on_write = on_write
         self._before = head
-        self._chain = head.chain
+        self.chain = head.chain
         self._seq = head.seq
         self._count = head.count
         self._hash = head.hash
@@ -156,10 +172,10 @@ class Batch:
         then."""
         commitments, wrapped, sealed = self._hidden(entry) if entry.texts else _NOTHING_HIDDEN
         seq = self._seq + 1
-        body = body_of(entry, self._chain, seq, commitments)
+        body = body_of(entry, self.chain, seq, commitments)
         hash = link(self._hash, body)
         row = (
-            self._chain,
+            self.chain,
             seq,
             entry.id,
             entry.at_us,
@@ -207,7 +223,7 @@ class Batch:
 
     def mark(self) -> Mark:
         """Where the batch is."""
-        head = Head(self._chain, self._seq, self._hash, self._count)
+        head = Head(self.chain, self._seq, self._hash, self._count)
         return Mark(head, len(self._records), len(self._texts))
 
     def rewind(self, mark: Mark) -> None:
@@ -222,13 +238,13 @@ class Batch:
         driver, statements = self._driver, self._statements
         if self._new_tenants:
             keys = [(tenant, wrapped) for tenant, (_, wrapped) in self._new_tenants.items()]
-            driver.executemany(statements.insert_tenant_keys, keys)
+            driver.cursor().executemany(statements.insert_tenant_keys, keys)
         if not self._records:
             return self._before
         statements.insert_records(driver, self._records)
         statements.insert_texts(driver, self._texts)
         if self._on_write is not None:
-            self._on_write(driver, self._chain, self.entries)
+            self._on_write(statements.executing(driver), self.chain, self.entries)
         head = evolve(self._before, seq=self._seq, hash=self._hash, count=self._count)
         return move_head(driver, statements, self._before, head, self._vault.signer)
 
@@ -239,7 +255,7 @@ class Batch:
 
 
 def move_head(
-    driver: sqlite3.Connection, statements: Statements, before: Head, head: Head, signer: Signer
+    driver: Driver, statements: Statements, before: Head, head: Head, signer: Signer
 ) -> Head:
     """Sign `head` now and put it in the place of `before`. `ChangedHead` where the database has
     another head than `before`."""
@@ -280,6 +296,17 @@ class Transaction:
             self._has_savepoint = True
         return self._connection.joined().execute(statement, parameters)
 
+    def insert_into(self, table: Table) -> Any:
+        """An INSERT for `execute` that can say what becomes of a row that is there already
+        (`Database.insert_into`)."""
+        return self._connection.database.insert_into(table)
+
+    def is_alive(self, chain: str) -> bool:
+        """Whether the writer of a chain lives."""
+        if chain == self._batch.chain:
+            return True
+        return self._connection.database.is_alive(self._connection.joined(), chain)
+
     def tenant_key(self, tenant: str) -> TenantKey:
         """The key of a tenant."""
         return self._batch.tenant_key(tenant)
@@ -290,8 +317,8 @@ class Transaction:
             self._connection.driver.execute("RELEASE work")
 
     def undo(self) -> None:
-        """Take back what the work did, as far as SQLite has not yet."""
+        """Take back what the work did, as far as the database has not yet."""
         self._batch.rewind(self._mark)
-        if self._has_savepoint and self._connection.is_in_transaction:
+        if self._has_savepoint and self._connection.can_undo:
             self._connection.driver.execute("ROLLBACK TO work")
             self._connection.driver.execute("RELEASE work")

@@ -7,32 +7,37 @@ ends it, so there is one transaction, whoever looks at it.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
 
-from axonflow_core.audit import database
+from axonflow_core.audit.databases import Database, Driver, driver_of
+from axonflow_core.errors import AuditError
 
 
 class WriterConnection:
     """A connection whose transactions may write, one after another."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, database: Database) -> None:
+        self.database = database
+        self._engine = engine
         self._joining = engine.connect()
-        self.driver: sqlite3.Connection = database.driver_of(self._joining)
+        self.driver: Driver = driver_of(self._joining)
         """What the batches' own statements run on."""
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """A transaction, committed at its end, and taken back where the block raises."""
-        database.take_turn(self.driver)
+        self.database.take_turn(self.driver)
         try:
             yield
+            if not self.is_in_transaction:  # a commit of it would say that all is well
+                raise AuditError("the transaction was ended by the database")
             (self._joining if self._joining.in_transaction() else self.driver).commit()
         except BaseException:
-            with suppress(*database.FAULTS):  # it is the first error that counts
+            with suppress(*self.database.faults):  # it is the first error that counts
                 self._roll_back()
             raise
 
@@ -44,20 +49,29 @@ class WriterConnection:
 
     @property
     def is_in_transaction(self) -> bool:
-        """Whether the transaction outlived an error: SQLite ends it itself for some."""
-        return self.driver.in_transaction
+        """Whether the transaction outlived an error."""
+        return self.database.is_in_transaction(self.driver)
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether it can go back to a savepoint."""
+        return self.database.can_undo(self.driver)
 
     def reset(self) -> None:
         """Be in no transaction: on the same connection of the driver where it can be rolled back,
         for where files are scarce there may be no other."""
+        gone: tuple[type[Exception], ...] = (*self.database.faults, SQLAlchemyError)
         try:
             self._roll_back()
-            if not self.driver.in_transaction:
+            if not self.can_undo:
                 return
-        except database.FAULTS:
+        except gone:
             pass
-        self._joining.invalidate()
-        self.driver = database.driver_of(self._joining)
+        with suppress(*gone):
+            self._joining.invalidate()
+            self._joining.close()
+        self._joining = self._engine.connect()
+        self.driver = driver_of(self._joining)
 
     def close(self) -> None:
         """Let go of the database."""

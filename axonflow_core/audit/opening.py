@@ -9,24 +9,24 @@ next writer that begins.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 
 import orjson
 from sqlalchemy import Connection, RowMapping, and_, exists, insert, select, update
 
 from axonflow_core.audit.batch import Batch
 from axonflow_core.audit.chain import Head
-from axonflow_core.audit.presence import is_alive
+from axonflow_core.audit.databases import MASTER_NAME, Database, setting
 from axonflow_core.audit.record import Entry, Kind
 from axonflow_core.audit.schema import HEADS, RECORDS
+from axonflow_core.errors import ConfigError
 from axonflow_core.policy.rules import Verdict
 
 NAMED = "heads"
 """The fact of a chain's first record that names other chains: chain -> [seq, hash in hex]."""
 
 
-def begin_chain(connection: Connection, head: Head, batch: Batch, database: Path) -> None:
+def begin_chain(connection: Connection, head: Head, batch: Batch, database: Database) -> None:
     """Add the first records to the batch of a new chain, and its head to the table of heads."""
     named = _name_heads(connection)
     connection.execute(
@@ -42,7 +42,12 @@ def begin_chain(connection: Connection, head: Head, batch: Batch, database: Path
         )
     )
     batch.append(Entry(kind=Kind.CHAIN, verdict=Verdict.ALLOWED, facts={NAMED: named}))
-    for chain in _ended_chains(connection, database, head.chain):
+    sweep(connection, batch, database)
+
+
+def sweep(connection: Connection, batch: Batch, database: Database) -> None:
+    """Add to the batch the ends of the streams whose writer has ended."""
+    for chain in _ended_chains(connection, database, batch.chain):
         for opened in _open_streams(connection, chain):
             batch.append(_interrupted(opened))
         connection.execute(update(HEADS).where(HEADS.c.chain == chain).values(is_swept=True))
@@ -57,11 +62,11 @@ def _name_heads(connection: Connection) -> dict[str, list[int | str]]:
     return named
 
 
-def _ended_chains(connection: Connection, database: Path, own: str) -> Iterator[str]:
+def _ended_chains(connection: Connection, database: Database, own: str) -> Iterator[str]:
     """The chains whose writer has ended and whose streams nobody has looked at since."""
     query = select(HEADS.c.chain).where(HEADS.c.is_swept.is_(False), HEADS.c.chain != own)
     for chain in connection.execute(query).scalars().all():
-        if not is_alive(database, chain):
+        if not database.is_alive(connection, chain):
             yield chain
 
 
@@ -89,3 +94,23 @@ def _interrupted(opened: RowMapping) -> Entry:
         facts=facts,
         **{name: opened[name] for name in same},
     )
+
+
+def require_master(connection: Connection, database: Database, master_check: bytes) -> None:
+    """`ConfigError` where the database was made with another master key."""
+    if setting(connection, MASTER_NAME) != master_check:
+        raise ConfigError(
+            f"{database.name} was made with another master key",
+            hint="give the audit-master key that it was made with",
+        )
+
+
+def require_known_keys(connection: Connection, database: Database, known: Sequence[str]) -> None:
+    """`ConfigError` where a head is signed with a key that is not among the ids `known`: nobody
+    could verify it."""
+    for key in connection.execute(select(HEADS.c.key).distinct()).scalars():
+        if key not in known:
+            raise ConfigError(
+                f"{database.name} has heads that are signed with the key {key}, which is not known",
+                hint="add its public key to audit-verify (AXONFLOW_AUDIT_VERIFY_KEYS)",
+            )

@@ -7,9 +7,10 @@ from operator import eq, ge, lt
 
 import orjson
 from attrs import field
-from sqlalchemy import ColumnElement, Connection, String, cast, exists, func, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from axonflow_core.audit.chain import entry_of
+from axonflow_core.audit.members import has_rule
 from axonflow_core.audit.record import Entry, Kind
 from axonflow_core.audit.schema import RECORDS
 from axonflow_core.audit.store import AuditStore
@@ -155,10 +156,5 @@ def _conditions(tenant: str | None, wanted: Filter) -> Sequence[ColumnElement[bo
     if wanted.kinds:
         made.append(columns.kind.in_(wanted.kinds))
     if wanted.rule is not None:
-        made.append(_has_rule(wanted.rule))
+        made.append(has_rule(wanted.rule))
     return made
-
-
-def _has_rule(name: str) -> ColumnElement[bool]:
-    rules = func.json_each(cast(RECORDS.c.body, String), "$.rules").table_valued("value")
-    return exists(select(1).select_from(rules).where(rules.c.value == name))

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Self, TypeVar
 
 from sqlalchemy import Connection, Engine, MetaData
 
-from axonflow_core.audit import database, presence
-from axonflow_core.audit.batch import Transaction
+from axonflow_core.audit.batch import Execute, Transaction
+from axonflow_core.audit.databases.urls import database_of
 from axonflow_core.audit.jobs import Job
 from axonflow_core.audit.record import Entry
 from axonflow_core.audit.writer import Writer, WriterOptions
@@ -31,7 +30,7 @@ class AuditStore:
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
-        self._engine: Engine = database.reading_engine(writer.path, connections=_READERS)
+        self._engine: Engine = writer.database.reading_engine(connections=_READERS)
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="audit-reader")
 
     @classmethod
@@ -43,14 +42,14 @@ class AuditStore:
         keeps_texts: bool = False,
         tables: MetaData | None = None,
         on_record: Callable[[Entry], None] | None = None,
-        on_write: Callable[[sqlite3.Connection, str, Sequence[Entry]], None] | None = None,
+        on_write: Callable[[Execute, str, Sequence[Entry]], None] | None = None,
     ) -> Self:
         """Open the database, or make a new one, and begin a chain.
 
         `tables` are tables of others, made in the same database for `transact` and `read`; they
         hold nothing that is proved. `on_record` is called for each entry that became durable, on
-        the writer's thread. `on_write` is called in each transaction that writes entries, with the
-        driver's connection, the id of the chain and the entries: what it does to tables of others
+        the writer's thread. `on_write` is called in each transaction that writes entries, with what
+        runs statements in it, the id of the chain and the entries: what it does to tables of others
         is durable with them, or not at all.
 
         `ConfigError` where a setting is wrong: the URL, the folder, the master key, a signing key
@@ -59,7 +58,7 @@ class AuditStore:
         options = WriterOptions(
             keeps_texts=keeps_texts, tables=tables, on_record=on_record, on_write=on_write
         )
-        return await cls(Writer(database.path_of(url), keys, options)).started()
+        return await cls(Writer(database_of(url), keys, options)).started()
 
     async def started(self) -> Self:
         """This store, once its writer has begun. Errors as `open`."""
@@ -97,7 +96,7 @@ class AuditStore:
 
     def _read(self, work: Callable[[Connection], T]) -> T:
         with (
-            database.reporting(self._writer.path, "the audit cannot read"),
+            self._writer.database.reporting("the audit cannot read"),
             self._engine.begin() as connection,
         ):
             return work(connection)
@@ -115,10 +114,6 @@ class AuditStore:
     def chain(self) -> str:
         """The id of the chain that this store writes."""
         return self._writer.chain
-
-    def is_alive(self, chain: str) -> bool:
-        """Whether the writer of a chain of this database lives."""
-        return chain == self._writer.chain or presence.is_alive(self._writer.path, chain)
 
     @property
     def is_healthy(self) -> bool:

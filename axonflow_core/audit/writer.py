@@ -22,23 +22,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import closing, contextmanager
-from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
 from sqlalchemy import MetaData
-from sqlalchemy.exc import OperationalError
 
-from axonflow_core.audit import database, presence
 from axonflow_core.audit.batch import (
     Batch,
     ChangedHead,
+    Execute,
     Statements,
     Transaction,
     Vault,
@@ -46,9 +43,10 @@ from axonflow_core.audit.batch import (
 )
 from axonflow_core.audit.chain import Head, new_chain_id
 from axonflow_core.audit.connection import WriterConnection
+from axonflow_core.audit.databases import Database, text_of
 from axonflow_core.audit.jobs import Job, Outcome, Work, settle
 from axonflow_core.audit.keys import key_id
-from axonflow_core.audit.opening import begin_chain
+from axonflow_core.audit.opening import begin_chain, require_known_keys, require_master, sweep
 from axonflow_core.audit.record import Entry
 from axonflow_core.errors import AuditError
 from axonflow_core.frozen import evolve, frozen
@@ -70,10 +68,8 @@ class WriterOptions:
     keeps_texts: bool = False
     tables: MetaData | None = None
     """Tables of others, which stand in the same database."""
-    synchronous: str = "FULL"
-    """SQLite's setting. Anything else loses acknowledged records in a power cut."""
     max_waiting: int = MAX_WAITING
-    on_write: Callable[[sqlite3.Connection, str, Sequence[Entry]], None] | None = None
+    on_write: Callable[[Execute, str, Sequence[Entry]], None] | None = None
     """Called in each transaction that writes entries, before its commit; what it raises takes the
     transaction back."""
     on_record: Callable[[Entry], None] | None = None
@@ -83,8 +79,8 @@ class WriterOptions:
 class Writer:
     """One chain of a database, written by one thread from `start` to `stop`."""
 
-    def __init__(self, path: Path, keys: Keys, options: WriterOptions) -> None:
-        self.path = path
+    def __init__(self, database: Database, keys: Keys, options: WriterOptions) -> None:
+        self.database = database
         self.vault = Vault(keys)
         self.chain = new_chain_id()
         self.ended: Future[None] = Future()
@@ -99,6 +95,7 @@ class Writer:
         self._is_stopping = False
         self._is_last_taken = False
         self._oldest_at: float | None = None
+        self._beat_at = 0.0
         self._head = Head(self.chain)
         self._attempt: Head | None = None
         self._is_head_sure = True
@@ -185,17 +182,15 @@ class Writer:
     @contextmanager
     def _database(self) -> Iterator[WriterConnection]:
         """The database, opened and fit, with this writer present in it."""
-        database.require_folder(self.path)
-        with database.reporting(self.path, "the audit cannot open"), presence.alone(self.path):
-            if not self.path.exists():
-                database.create(self.path, self.vault.master.check)
-            database.require_file(self.path)
-            self._presence = presence.Presence(self.path, self.chain)
-        engine = database.writing_engine(self.path, synchronous=self._options.synchronous)
+        database = self.database
+        with database.reporting("the audit cannot open"), database.alone():
+            database.prepare(self.vault.master.check)
+            self._presence = database.enter(self.chain)
+        engine = database.writing_engine()
         self._statements = Statements(engine.dialect)
         try:
-            with database.reporting(self.path, "the audit cannot open"):
-                connection = WriterConnection(engine)
+            with database.reporting("the audit cannot open"):
+                connection = WriterConnection(engine, database)
             with closing(connection):
                 yield connection
         finally:
@@ -204,20 +199,27 @@ class Writer:
 
     def _begin(self) -> None:
         """Check the database and begin the chain, in one transaction and one process at a time."""
-        with database.reporting(self.path, "the audit cannot open"), presence.alone(self.path):
-            database.require_whole(self.path)
+        database = self.database
+        with database.reporting("the audit cannot open"), database.alone():
+            database.require_whole()
             with self._connection.transaction():
                 connection = self._connection.joined()
-                database.require_fit(connection, self.path)
-                database.require_master(connection, self.path, self.vault.master.check)
+                database.require_fit(connection)
+                require_master(connection, database, self.vault.master.check)
                 known = [key_id(key) for key in self.vault.signer.public_keys]
-                database.require_known_keys(connection, self.path, known)
-                database.add_tables(connection, self._options.tables)
-                batch = self._batch()
-                begin_chain(connection, self._head, batch, self.path)
-                head = batch.write()
-            batch.committed()
-            self._head = head
+                require_known_keys(connection, database, known)
+                if self._options.tables is not None:
+                    self._options.tables.create_all(connection)
+            self._begin_chain()
+
+    def _begin_chain(self) -> None:
+        with self._connection.transaction():
+            self._beat()
+            batch = self._batch()
+            begin_chain(self._connection.joined(), self._head, batch, self.database)
+            head = batch.write()
+        batch.committed()
+        self._head, self._attempt, self._is_head_sure = head, None, True
 
     def _batch(self) -> Batch:
         return Batch(
@@ -232,9 +234,9 @@ class Writer:
     def _serve(self) -> bool:
         """Write what waits. False when the last was written."""
         try:
-            first = self._queue.get(timeout=RETRY_S if self.fault else None)
+            first = self._queue.get(timeout=RETRY_S if self.fault else self.database.beat_s)
         except Empty:
-            self._probe()
+            self._probe() if self.fault else self._outcomes([], may_grow=False)
             return True
         if first is None:
             return False
@@ -259,7 +261,7 @@ class Writer:
         """What came of the jobs, and of those that the batch took up with them."""
         try:
             outcomes = self._commit(jobs, may_grow=may_grow)
-        except (sqlite3.IntegrityError, OverflowError) as fault:
+        except self.database.breaches as fault:
             if len(jobs) > 1:  # one has an id that is taken, or too large a number: each for itself
                 return [each for job in jobs for each in self._outcomes([job], may_grow=False)]
             return [(job, None, _refusal(job, fault)) for job in jobs]
@@ -276,11 +278,25 @@ class Writer:
                 self._take_waiting(jobs)
             batch = self._batch()
             outcomes = [self._outcome(job, batch) for job in jobs]
+            if self._is_beat_due:
+                self._beat()
+                sweep(self._connection.joined(), batch, self.database)
             self._attempt = head = batch.write()
         self._head, self._attempt, self._is_head_sure = head, None, True
         batch.committed()
         self._tell_of(batch.entries)
         return outcomes
+
+    @property
+    def _is_beat_due(self) -> bool:
+        """Whether others would soon take this writer for ended."""
+        beat_s = self.database.beat_s
+        return beat_s is not None and time.monotonic() - self._beat_at >= beat_s
+
+    def _beat(self) -> None:
+        """Show that this writer lives."""
+        self._presence.beat(self._connection.driver)
+        self._beat_at = time.monotonic()
 
     def _tell_of(self, entries: Sequence[Entry]) -> None:
         """Have others count what is durable. Their faults are not the audit's."""
@@ -298,10 +314,10 @@ class Writer:
                 batch.append(job.what)
                 return job, None, None
             return job, self._run_work(job.what, batch), None
-        except database.FAULTS as fault:
+        except self.database.faults as fault:
             if not self._connection.is_in_transaction:
                 raise
-            return job, None, _told(fault)
+            return job, None, self._told(fault)
         except StopIteration as fault:  # a future cannot have it
             return job, None, RuntimeError(repr(fault))
         except Exception as fault:
@@ -322,8 +338,8 @@ class Writer:
 
     def _fail(self, fault: BaseException) -> AuditError:
         """Note that nothing can be written. A new error each time, for one has one traceback."""
-        text = database.text_of(fault)
-        hint = fault.hint if isinstance(fault, AuditError) else database.hint_of(text)
+        text = text_of(fault)
+        hint = fault.hint if isinstance(fault, AuditError) else self.database.hint_of(text)
         message = f"the audit cannot write: {text}"
         if self.fault is None:
             _LOG.error("%s", message)
@@ -334,6 +350,13 @@ class Writer:
         if self.fault is not None:
             self.fault = None
             _LOG.warning("the audit writes again")
+
+    def _told(self, fault: Exception) -> Exception:
+        """What a work's caller is told of an error that undid the work alone."""
+        if not isinstance(fault, self.database.failures):
+            return fault
+        text = text_of(fault)
+        return AuditError(f"the audit cannot write: {text}", hint=self.database.hint_of(text))
 
     def _probe(self) -> None:
         """Write something of no consequence, to learn whether writing works again."""
@@ -363,10 +386,22 @@ class Writer:
             query = self._statements.find_head
             row = self._connection.driver.execute(query, (self.chain,)).fetchone()
         possible = [head for head in (self._head, self._attempt) if head is not None]
-        found = [head for head in possible if row and (head.seq, head.hash) == tuple(row)]
+        found = [head for head in possible if row and (head.seq, head.hash) == tuple(row[:2])]
         if not found:
             raise ChangedHead(f"the head of the chain {self.chain} was changed in the database")
-        self._head, self._attempt, self._is_head_sure = found[0], None, True
+        if row[2]:
+            self._begin_another_chain()
+        else:
+            self._head, self._attempt, self._is_head_sure = found[0], None, True
+
+    def _begin_another_chain(self) -> None:
+        """This writer was silent for so long that another one took it for ended, and recorded its
+        streams as interrupted. Nothing may follow in that chain."""
+        _LOG.warning("the audit begins another chain: this one was taken for ended")
+        self.chain = new_chain_id()
+        self._presence = self.database.enter(self.chain)
+        self._head = Head(self.chain)
+        self._begin_chain()
 
     def _end(self) -> None:
         """Sign the last head."""
@@ -375,14 +410,6 @@ class Writer:
             self._sign_again(evolve(self._head, is_closed=True))
         except BaseException as fault:
             self._fail(fault)
-
-
-def _told(fault: Exception) -> Exception:
-    """What a work's caller is told of an error that undid the work alone."""
-    if not isinstance(fault, (OperationalError, sqlite3.OperationalError)):
-        return fault
-    text = database.text_of(fault)
-    return AuditError(f"the audit cannot write: {text}", hint=database.hint_of(text))
 
 
 def _refusal(job: Job, fault: Exception) -> BaseException:

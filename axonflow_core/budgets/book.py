@@ -20,8 +20,7 @@ its records say is settled already, so at most its lease was spent on calls with
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import orjson
@@ -29,6 +28,7 @@ from attrs import field
 from sqlalchemy import (
     BigInteger,
     Column,
+    ColumnElement,
     Float,
     Index,
     Integer,
@@ -36,13 +36,13 @@ from sqlalchemy import (
     String,
     Table,
     case,
+    cast,
     delete,
     func,
     insert,
     select,
     update,
 )
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from axonflow_core.audit.record import Entry
 from axonflow_core.budgets.accounts import Budget
@@ -53,7 +53,7 @@ from axonflow_core.messages import Json
 if TYPE_CHECKING:
     from sqlalchemy import Connection, RowMapping
 
-    from axonflow_core.audit.batch import Transaction
+    from axonflow_core.audit.batch import Execute, Transaction
 
 TABLES = MetaData()
 """To be made beside the audit's tables: `AuditStore.open(…, tables=…)`."""
@@ -151,19 +151,21 @@ _SETTLE = """\
 INSERT INTO budget_spending (account, starts_us, chain, settled, leased, calls, unknown)
 VALUES (?, ?, ?, ?, 0, ?, ?)
 ON CONFLICT (account, starts_us, chain) DO UPDATE SET
-settled = settled + excluded.settled, calls = calls + excluded.calls,
-unknown = unknown + excluded.unknown, leased = max(0, leased - ?)"""
+settled = budget_spending.settled + excluded.settled,
+calls = budget_spending.calls + excluded.calls,
+unknown = budget_spending.unknown + excluded.unknown,
+leased = CASE WHEN budget_spending.leased > ? THEN budget_spending.leased - ? ELSE 0 END"""
 
 
-def settle(driver: sqlite3.Connection, chain: str, entries: Sequence[Entry]) -> None:
+def settle(execute: Execute, chain: str, entries: Sequence[Entry]) -> None:
     """Add up what these entries charge. Called in the transaction that writes them."""
     sums: _Sums = {}
     for entry in entries:
         if (charges := entry.facts.get(CHARGES)) is not None:
             _add(sums, charges)
     for (account, starts_us), (settled, calls, unknown, of_lease) in sums.items():
-        values = (account, starts_us, chain, settled, calls, unknown, of_lease)
-        driver.execute(_SETTLE, values)
+        values = (account, starts_us, chain, settled, calls, unknown, of_lease, of_lease)
+        execute(_SETTLE, values)
 
 
 _Sums: TypeAlias = dict[tuple[str, int], tuple[int, int, int, int]]
@@ -195,9 +197,14 @@ def sums_of(facts: Iterable[Mapping[str, Json]]) -> Mapping[tuple[str, int], int
 # ── what is spent ─────────────────────────────────────────────────────────────────────────────────
 
 
+def _total(column: ColumnElement[int]) -> ColumnElement[int]:
+    """The sum of a column, 0 of no rows. PostgreSQL would make it a decimal number."""
+    return cast(func.coalesce(func.sum(column), 0), BigInteger)
+
+
 def _spent_query(account: str, starts_us: int) -> Any:
     columns = SPENDING.c
-    sums = [func.coalesce(func.sum(columns[name]), 0) for name in _SUMMED]
+    sums = [_total(columns[name]) for name in _SUMMED]
     return select(*sums).where(columns.account == account, columns.starts_us == starts_us)
 
 
@@ -208,7 +215,7 @@ def spent(connection: Connection | Transaction, account: str, starts_us: int, at
     """What an account has in a span, at this time."""
     row = connection.execute(_spent_query(account, starts_us)).one()
     is_held = (HELD.c.account == account, HELD.c.starts_us == starts_us, HELD.c.expires_us > at_us)
-    held = connection.execute(select(func.coalesce(func.sum(HELD.c.amount), 0)).where(*is_held))
+    held = connection.execute(select(_total(HELD.c.amount)).where(*is_held))
     return Spent(row[0], row[1] + int(held.scalar_one()), row[2], row[3])
 
 
@@ -230,7 +237,7 @@ def lease(
     account, starts_us, chain = span
     leased = amount if instead else SPENDING.c.leased + amount
     transaction.execute(
-        upsert(SPENDING)
+        transaction.insert_into(SPENDING)
         .values(account=account, starts_us=starts_us, chain=chain, leased=amount)
         .on_conflict_do_update(index_elements=_SPENDING_KEY, set_={"leased": leased})
     )
@@ -240,7 +247,7 @@ def take(transaction: Transaction, span: tuple[str, int, str], amount: int) -> N
     """Count so much as spent, whether calls need it all or not: rates have no records."""
     account, starts_us, chain = span
     transaction.execute(
-        upsert(SPENDING)
+        transaction.insert_into(SPENDING)
         .values(account=account, starts_us=starts_us, chain=chain, settled=amount)
         .on_conflict_do_update(
             index_elements=_SPENDING_KEY, set_={"settled": SPENDING.c.settled + amount}
@@ -251,9 +258,7 @@ def take(transaction: Transaction, span: tuple[str, int, str], amount: int) -> N
 _SPENDING_KEY = ("account", "starts_us", "chain")
 
 
-def take_back(
-    transaction: Transaction, account: str, starts_us: int, is_alive: Callable[[str], bool]
-) -> None:
+def take_back(transaction: Transaction, account: str, starts_us: int) -> None:
     """End the leases of writers that have ended."""
     is_leased = (
         SPENDING.c.account == account,
@@ -261,7 +266,7 @@ def take_back(
         SPENDING.c.leased > 0,
     )
     for chain in transaction.execute(select(SPENDING.c.chain).where(*is_leased)).scalars().all():
-        if not is_alive(chain):
+        if not transaction.is_alive(chain):
             transaction.execute(
                 update(SPENDING).where(*is_leased, SPENDING.c.chain == chain).values(leased=0)
             )
@@ -320,8 +325,8 @@ def release(transaction: Transaction, context: str, at_us: int) -> Mapping[str, 
 def note_alert(transaction: Transaction, alert: Alert) -> bool:
     """Keep an alert; whether it is the first one of its account, span and threshold."""
     values = {column.name: getattr(alert, column.name) for column in ALERTS.columns}
-    done = transaction.execute(upsert(ALERTS).values(values).on_conflict_do_nothing())
-    return bool(done.rowcount == 1)
+    new = transaction.insert_into(ALERTS).values(values).on_conflict_do_nothing()
+    return transaction.execute(new.returning(ALERTS.c.account)).first() is not None
 
 
 def alerts(connection: Connection, account: str) -> list[Alert]:
@@ -344,7 +349,7 @@ class Stored:
 
 def state(connection: Connection) -> tuple[int, int]:
     """What differs where the budgets do: how many, and the sum of the times of their changes."""
-    sums = select(func.count(), func.coalesce(func.sum(BUDGETS.c.updated_us), 0))
+    sums = select(func.count(), _total(BUDGETS.c.updated_us))
     row = connection.execute(sums).one()
     return int(row[0]), int(row[1])
 
@@ -370,8 +375,8 @@ def number_of(transaction: Transaction, tenant: str) -> int:
 
 def add(transaction: Transaction, budget: Budget) -> bool:
     """Keep a new budget; False where the tenant has one of that id."""
-    done = transaction.execute(upsert(BUDGETS).values(_row(budget)).on_conflict_do_nothing())
-    return bool(done.rowcount == 1)
+    new = transaction.insert_into(BUDGETS).values(_row(budget)).on_conflict_do_nothing()
+    return transaction.execute(new.returning(BUDGETS.c.id)).first() is not None
 
 
 def change(transaction: Transaction, budget: Budget) -> None:

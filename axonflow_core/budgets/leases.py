@@ -38,7 +38,6 @@ class Leasing:
     ) -> None:
         self._account = part.account
         self._where = part.account.key, part.starts_us, audit.chain
-        self._is_alive = audit.is_alive
         self._at_us = at_us
         self._missing = missing
         self._amount = amount
@@ -53,7 +52,7 @@ class Leasing:
             book.forget_before(transaction, key, starts_us)
         spent = book.spent(transaction, key, starts_us, self._at_us)
         if account.limit - spent.taken < self._missing and not is_rate:
-            book.take_back(transaction, key, starts_us, self._is_alive)
+            book.take_back(transaction, key, starts_us)
             spent = book.spent(transaction, key, starts_us, self._at_us)
         granted = self._granted(account.limit - spent.taken)
         if granted and is_rate:

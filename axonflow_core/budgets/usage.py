@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Float, Integer, String, case, cast, func, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, case, cast, func, select
 
+from axonflow_core.audit import members
 from axonflow_core.audit.record import Kind
 from axonflow_core.audit.schema import RECORDS
 from axonflow_core.budgets.terms import Span
@@ -75,22 +76,19 @@ class UsedCall:
     """The code of the error."""
 
 
-def _fact(path: str) -> Any:
-    return func.json_extract(cast(RECORDS.c.body, String), f"$.facts.{path}")
+def _count(path: str) -> ColumnElement[int]:
+    """The count of tokens at that path; 0 where there is none."""
+    return func.coalesce(cast(members.number(path), BigInteger), 0)
 
 
-_TOKENS_IN = (
-    func.coalesce(_fact("tokens.input"), 0)
-    + func.coalesce(_fact("tokens.cache_read"), 0)
-    + func.coalesce(_fact("tokens.cache_write"), 0)
-)
-_COST = _fact("cost_usd")
+_TOKENS_IN = _count("tokens.input") + _count("tokens.cache_read") + _count("tokens.cache_write")
+_COST, _TOKENS = members.number("cost_usd"), members.text("tokens")
 _SUMS = (
     func.count(),
-    func.coalesce(func.sum(cast(_TOKENS_IN, Integer)), 0),
-    func.coalesce(func.sum(cast(_fact("tokens.output"), Integer)), 0),
-    func.coalesce(func.sum(cast(_COST, Float)), 0.0),
-    func.coalesce(func.sum(case((_COST.is_(None) & _fact("tokens").is_not(None), 1), else_=0)), 0),
+    func.coalesce(func.sum(_TOKENS_IN), 0),
+    func.coalesce(func.sum(_count("tokens.output")), 0),
+    func.coalesce(func.sum(_COST), 0.0),
+    func.coalesce(func.sum(case((_COST.is_(None) & _TOKENS.is_not(None), 1), else_=0)), 0),
 )
 
 
@@ -102,7 +100,7 @@ def _of(tenant: str, during: Span | None) -> list[Any]:
         columns.kind.in_(CALLS),
         columns.provider.is_not(None),
         # What a budget or a limit refused had a provider in view, and was never sent.
-        (columns.verdict != Verdict.BLOCKED) | _fact("tokens").is_not(None),
+        (columns.verdict != Verdict.BLOCKED) | _TOKENS.is_not(None),
     ]
     if during is not None:
         made += [columns.at_us >= during.starts_us, columns.at_us < during.ends_us]
@@ -131,10 +129,10 @@ def _usage(row: Sequence[Any]) -> Usage:
     calls, tokens_in, tokens_out, cost_usd, unknown = row
     return Usage(
         calls=calls,
-        tokens_in=tokens_in,
-        tokens_out=tokens_out,
-        cost_usd=cost_usd,
-        unknown=unknown,
+        tokens_in=int(tokens_in),  # PostgreSQL adds up large numbers as decimal ones
+        tokens_out=int(tokens_out),
+        cost_usd=float(cost_usd),
+        unknown=int(unknown),
     )
 
 

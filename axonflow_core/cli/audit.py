@@ -273,10 +273,10 @@ def _written(one: Recorded) -> dict[str, Json]:
 @contextmanager
 def _opened(path: Path | None, url: str | None) -> Iterator[Connection]:
     """The database that is named, or the configuration's."""
-    from axonflow_core.audit.database import path_of, reading
+    from axonflow_core.audit.databases.urls import database_of
     from axonflow_core.config import load_config
 
-    with reading(path_of(url or load_config(path).audit.url)) as connection:
+    with database_of(url or load_config(path).audit.url).reading() as connection:
         yield connection
 
 

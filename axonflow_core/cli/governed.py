@@ -101,16 +101,12 @@ def _tell_outcomes(outcomes: list[Outcome]) -> bool:
 
 
 def _verified(database: Path, keys: Keys) -> Verification:
-    from axonflow_core.audit.database import reading_engine
+    from axonflow_core.audit.databases.sqlite import SQLiteDatabase
     from axonflow_core.audit.keys import Signer
     from axonflow_core.audit.verify import verify
 
-    engine = reading_engine(database)
-    try:
-        with engine.begin() as connection:
-            return verify(connection, Signer(keys).public_keys)
-    finally:
-        engine.dispose()
+    with SQLiteDatabase(database).reading() as connection:
+        return verify(connection, Signer(keys).public_keys)
 
 
 def _tell_records(verification: Verification) -> bool:

@@ -3,7 +3,7 @@
 A claim is an exclusive lock on one byte, at an offset that the claimed key gives. Whoever waits for
 a claim holds a shared lock on another byte, so that the holder can ask whether anybody waits. The
 kernel lets go of both when a process dies, however it dies: there is no lease to wait for, no
-heartbeat that a busy worker misses and no clock. (`audit.presence` is built on the same.)
+heartbeat that a busy worker misses and no clock. (`audit.databases.locks` is built on the same.)
 
     offset of a claim      the key's first 62 bits
     of those who wait      the same, and 2^62

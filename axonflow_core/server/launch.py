@@ -19,8 +19,8 @@ from typing import Any
 
 from attrs import field
 
-from axonflow_core.audit.database import path_of
-from axonflow_core.audit.presence import folder_of
+from axonflow_core.audit.databases.locks import folder_of
+from axonflow_core.audit.databases.urls import path_of
 from axonflow_core.audit.record import new_id
 from axonflow_core.config import load_config
 from axonflow_core.config.loading import file_of
@@ -157,7 +157,7 @@ def app_of(launched: Launch, environment: Mapping[str, str]) -> serving.AppFacto
             audit=launched.audit,
             source=Source(launched.path, environment),
             launch=launched.id,
-            claims=None if launched.folder is None else claims_of(launched.audit),
+            claims=None if launched.folder is None else claims_of(launched.audit, launched.folder),
             counts=launched.folder,
         )
         return App(await Service.share(shared, launched.keys, state), ROUTES)
@@ -169,9 +169,12 @@ def _begin_log(environment: Mapping[str, str]) -> None:
     begin_log(is_debugging=environment.get("AXONFLOW_DEBUG") == "1")
 
 
-def claims_of(audit: AuditConfig) -> Path:
-    """The file of claims of all servers that work on a database, beside it."""
-    return folder_of(path_of(audit.url)) / "claims"
+def claims_of(audit: AuditConfig, own: Path) -> Path:
+    """The file of claims of all servers that work on a database, beside it. Where it is on a
+    server of its own, machines have no file in common, and the workers of this one have theirs in
+    the folder `own`."""
+    path = path_of(audit.url)
+    return (own if path is None else folder_of(path)) / "claims"
 
 
 def _launch(

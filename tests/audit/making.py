@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
-from axonflow_core.audit import database
+from axonflow_core.audit.databases import Database
+from axonflow_core.audit.databases.sqlite import SQLiteDatabase
 from axonflow_core.audit.keys import Signer
 from axonflow_core.audit.record import Entry, Kind
 from axonflow_core.audit.store import AuditStore
@@ -22,9 +23,12 @@ KEYS = Keys(server=(b"s" * 32,), signing=b"i" * 32, master=b"m" * 32)
 
 
 @asynccontextmanager
-async def opened(path: Path, keys: Keys = KEYS, **options: Any) -> AsyncIterator[AuditStore]:
-    """A store of the database at `path`; `options` are those of `WriterOptions`."""
-    store = await AuditStore(Writer(path, keys, WriterOptions(**options))).started()
+async def opened(
+    where: Path | Database, keys: Keys = KEYS, **options: Any
+) -> AsyncIterator[AuditStore]:
+    """A store of a database; `options` are those of `WriterOptions`."""
+    database = SQLiteDatabase(where) if isinstance(where, Path) else where
+    store = await AuditStore(Writer(database, keys, WriterOptions(**options))).started()
     try:
         yield store
     finally:
@@ -49,9 +53,10 @@ async def until(is_so: Callable[[], bool]) -> None:
             await asyncio.sleep(0.001)
 
 
-def verified(path: Path, keys: Keys = KEYS) -> Verification:
+def verified(where: Path | Database, keys: Keys = KEYS) -> Verification:
     """What verifying the database finds."""
-    with database.reading(path) as connection:
+    database = SQLiteDatabase(where) if isinstance(where, Path) else where
+    with database.reading() as connection:
         return verify(connection, Signer(keys).public_keys)
 
 

@@ -168,7 +168,8 @@ sys.path.insert(0, {here!r})
 from writing import *
 
 async def main():
-    store = await AuditStore(Writer(Path(sys.argv[1]), KEYS, WriterOptions())).started()
+    database = SQLiteDatabase(Path(sys.argv[1]))
+    store = await AuditStore(Writer(database, KEYS, WriterOptions())).started()
     acked, refused = [], 0
 
     async def record(count):

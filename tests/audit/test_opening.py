@@ -12,9 +12,9 @@ import pytest
 from attrs import evolve
 from sqlalchemy import text
 
-from axonflow_core.audit.database import path_of
+from axonflow_core.audit.databases.locks import folder_of
+from axonflow_core.audit.databases.urls import path_of
 from axonflow_core.audit.keys import Signer
-from axonflow_core.audit.presence import folder_of
 from axonflow_core.audit.record import Kind
 from axonflow_core.audit.store import AuditStore
 from axonflow_core.errors import AuditError, AxonFlowError, ConfigError
@@ -26,8 +26,6 @@ from .making import KEYS, append_all, call, content, opened, put, rows, verified
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        ("postgresql://db/audit", "does not work on PostgreSQL yet"),
-        ("postgresql+psycopg://db/audit", "does not work on PostgreSQL yet"),
         ("mysql://db/audit", "does not work on mysql"),
         ("sqlite+aiosqlite:///a.db", "does not work on sqlite\\+aiosqlite"),
         ("sqlite://", "names no file"),

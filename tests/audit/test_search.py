@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from axonflow_core.audit import database as databases
+from axonflow_core.audit.databases.sqlite import SQLiteDatabase
 from axonflow_core.audit.record import Kind
 from axonflow_core.audit.search import Filter, newest, search
 from axonflow_core.audit.store import AuditStore
@@ -86,11 +86,11 @@ async def test_a_record_is_found_with_its_place_and_commitments(store: AuditStor
 
 async def test_the_newest_are_read_on_from_where_one_was(store: AuditStore, database: Path) -> None:
     await append_all(store, ENTRIES)
-    with databases.reading(database) as connection:
+    with SQLiteDatabase(database).reading() as connection:
         first, last = newest(connection, 2)
         assert [one.entry.id for one in first] == ["a3", "b1"]
         assert newest(connection, 2, after=last) == ([], last)
     await store.append(call(kind=Kind.CHECK, id="c"))
-    with databases.reading(database) as connection:
+    with SQLiteDatabase(database).reading() as connection:
         again, _ = newest(connection, 2, after=last)
     assert [one.entry.id for one in again] == ["c"]

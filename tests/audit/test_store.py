@@ -16,6 +16,7 @@ from sqlalchemy import Column, Integer, MetaData, String, Table, insert, select,
 from sqlalchemy.exc import IntegrityError
 
 from axonflow_core.audit.batch import Transaction
+from axonflow_core.audit.databases.sqlite import SQLiteDatabase
 from axonflow_core.audit.keys import RandomPool, open_text
 from axonflow_core.audit.store import AuditStore
 from axonflow_core.audit.writer import Job, Outcome, Writer, WriterOptions
@@ -58,7 +59,7 @@ class CountingWriter(Writer):
 
 
 async def test_the_entries_of_one_turn_of_a_loop_share_a_transaction(database: Path) -> None:
-    writer = CountingWriter(database, KEYS, WriterOptions())
+    writer = CountingWriter(SQLiteDatabase(database), KEYS, WriterOptions())
     writer.sizes = []
     store = await AuditStore(writer).started()
 
@@ -74,7 +75,7 @@ async def test_the_entries_of_one_turn_of_a_loop_share_a_transaction(database: P
 async def test_what_comes_while_another_process_has_its_turn_joins_the_batch(
     database: Path,
 ) -> None:
-    writer = CountingWriter(database, KEYS, WriterOptions())
+    writer = CountingWriter(SQLiteDatabase(database), KEYS, WriterOptions())
     writer.sizes = []
     store = await AuditStore(writer).started()
     with closing(sqlite3.connect(database, isolation_level=None)) as other:

@@ -14,8 +14,8 @@ from typing import cast
 import orjson
 import pytest
 
-from axonflow_core.audit import database as databases
 from axonflow_core.audit.chain import START, link
+from axonflow_core.audit.databases.sqlite import SQLiteDatabase
 from axonflow_core.audit.keys import Signer
 from axonflow_core.audit.record import Kind
 from axonflow_core.audit.verify import Fault, verify
@@ -144,7 +144,7 @@ async def test_a_stream_that_was_marked_as_swept_and_is_open_is_found(database: 
 
 def test_progress_is_told(recorded: Path) -> None:
     told: list[int] = []
-    with databases.reading(recorded) as connection:
+    with SQLiteDatabase(recorded).reading() as connection:
         verify(connection, (), told.append)
     assert told == [39]
 
@@ -242,7 +242,7 @@ KINDS: Mapping[str, Tamper] = {
 def found_of(path: Path, tamper: Tamper, count: int) -> int:
     """How many of `count` drawn tamperings are found. None is kept."""
     found = 0
-    engine = databases.writing_engine(path)
+    engine = SQLiteDatabase(path).writing_engine()
     with engine.connect() as connection:
         driver = cast(sqlite3.Connection, connection.connection.driver_connection)
         for seed in range(count):

@@ -13,7 +13,7 @@ import orjson
 from attrs import define, field
 from sqlalchemy import select
 
-from axonflow_core.audit.database import reading
+from axonflow_core.audit.databases.sqlite import SQLiteDatabase
 from axonflow_core.audit.schema import RECORDS
 from axonflow_core.audit.store import AuditStore
 from axonflow_core.budgets import book
@@ -214,7 +214,7 @@ async def working(
 
 def facts_of(database: Path) -> list[dict[str, Any]]:
     """The facts of all records, in the order of their commits."""
-    with reading(database) as connection:
+    with SQLiteDatabase(database).reading() as connection:
         bodies = connection.execute(select(RECORDS.c.body).order_by(RECORDS.c.row)).scalars()
         return [orjson.loads(body)["facts"] for body in bodies]
 
@@ -222,7 +222,7 @@ def facts_of(database: Path) -> list[dict[str, Any]]:
 def counters(database: Path) -> Mapping[tuple[str, int], int]:
     """Account and start of the span -> what is settled, of those that have anything."""
     found: dict[tuple[str, int], int] = {}
-    with reading(database) as connection:
+    with SQLiteDatabase(database).reading() as connection:
         for row in connection.execute(select(SPENDING)).mappings():
             key = row["account"], row["starts_us"]
             found[key] = found.get(key, 0) + row["settled"]

