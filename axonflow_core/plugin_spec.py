@@ -7,11 +7,13 @@ A plugin describes itself with a `ProviderSpec`; the core reads the YAML into th
 from __future__ import annotations
 
 import json
+import re
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from datetime import date
 from enum import StrEnum
 from importlib import import_module
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
@@ -156,6 +158,9 @@ class ErrorEntry:
     """HTTP statuses, where they tell this entry from others: `"500, 503"`."""
     example: str = ""
     """The provider's own words."""
+    pattern: str = ""
+    """An expression that the provider's words have, whatever the case, where only they tell this
+    entry from others."""
     is_retryable: bool = False
     issue: str = ""
     """Set for the few that most people meet, in the words of who meets them; such entries come
@@ -176,12 +181,12 @@ class Setting:
 
 def lazily(place: str) -> Callable[..., Any]:
     """The function at `package.module:name`, whose module is imported when it is called: so a spec
-    names what is heavy and imports nothing. A value there that is no function is what calling it
-    without arguments gives."""
+    names what is heavy and imports nothing. `name` may be an attribute's: `MODELS.catalogue`. A
+    value there that is no function is what calling it without arguments gives."""
     module, _, name = place.partition(":")
 
     def call(*given: Any, **named: Any) -> Any:
-        found = getattr(import_module(module), name)
+        found = attrgetter(name)(import_module(module))
         return found(*given, **named) if callable(found) else found
 
     return call
@@ -226,6 +231,11 @@ class ModelDescription:
     ends_on: date | None = None
     successor: str | None = None
     """The id to call instead of a model that has ended, or will."""
+    dimensions: tuple[int, ...] = ()
+    """Of an embedding model: the lengths that its vectors may have, the default first; empty where
+    they are not known."""
+    is_shortened: bool = False
+    """Whether its vectors may have any length up to the default."""
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -243,14 +253,31 @@ class ModelCatalogue:
 
 
 def find_fix(entries: Iterable[ErrorEntry], error: AxonFlowError) -> str | None:
-    """The `fix` of the first entry for `error`, to be its hint: the entry has its code, and its
-    status where the entry names any. None where there is no such entry."""
-    status = str(getattr(error, "status", None))
-    for entry in entries:
-        statuses = entry.statuses.split(", ") if entry.statuses else (status,)
-        if entry.code == error.code and status in statuses:
-            return entry.fix
-    return None
+    """The `fix` of the entry that fits `error` best, to be its hint; None where none fits.
+
+    An entry fits that has the error's code and, where it says so, its words and its native code or
+    status. Words go before the native code, that before an entry of no native code, and the first
+    of several before the others. MODEL in it is the model of the call.
+    """
+    fitting = [(fitness, entry) for entry in entries if (fitness := _fitness(entry, error))]
+    if not fitting:
+        return None
+    fix = max(fitting, key=lambda fit: fit[0])[1].fix
+    return fix if error.model is None else re.sub(r"\bMODEL\b", lambda _: str(error.model), fix)
+
+
+def _fitness(entry: ErrorEntry, error: AxonFlowError) -> int:
+    """How well an entry fits; 0: not at all."""
+    words = getattr(error, "native_message", None) or ""
+    has_words = bool(entry.pattern and re.search(entry.pattern, words, re.IGNORECASE))
+    is_named = getattr(error, "native_code", None) in entry.native_codes
+    statuses = entry.statuses.split(", ") if entry.statuses else []
+    has_status = not statuses or str(getattr(error, "status", None)) in statuses
+    if entry.code != error.code or (entry.pattern and not has_words):
+        return 0
+    if not (is_named or has_status or has_words):
+        return 0
+    return 8 * has_words + 4 * is_named + 2 * (not entry.native_codes) + has_status
 
 
 @frozen(kw_only=True)

@@ -337,6 +337,11 @@ class Finding:
         return None if self.key is None else self.key.partition(".")[0]
 
 
+def warning(message: str, hint: str | None = None, *, key: str | None = None) -> Finding:
+    """A finding that no call is refused for here."""
+    return Finding(message=message, hint=hint, key=key, is_fault=False)
+
+
 @frozen(kw_only=True)
 class Checkup:
     """What a provider has settled, and what is wrong with it."""

@@ -16,7 +16,6 @@ from axonflow_core.emulator.faults import FaultKind
 from axonflow_core.emulator.quotas import DAY_S, MINUTE_S, Quota, Quotas
 from axonflow_core.emulator.script import Account, Rule, Script, ScriptedError
 from axonflow_core.emulator.serving import RunningEmulator, serving
-from axonflow_core.endpoint.credentials import key_verifier
 from axonflow_core.endpoint.refusals import VendorError
 from axonflow_core.errors import ConfigError
 from axonflow_core.frozen import evolve
@@ -43,16 +42,14 @@ RULES = [
 
 
 def emulator(script: Any = None, **more: Any) -> Emulator:
-    return build_emulator(
-        WIRE,
+    vendor = evolve(
         VENDOR,
-        environment=lambda base_url: {"TOY_ENDPOINT": base_url, "TOY_API_KEY": KEY},
-        models=("toy-1",),
+        environment={"TOY_ENDPOINT": "{url}", "TOY_API_KEY": KEY},
+        chat_models=("toy-1",),
         refused_model="toy-0",
-        verifier=key_verifier({KEY: "emulator"}),
-        script=script,
-        **more,
+        keys={KEY: "emulator"},
     )
+    return build_emulator(WIRE, vendor, script, **more)
 
 
 @pytest.fixture(scope="module")
@@ -184,8 +181,7 @@ def test_a_vendor_refuses_what_is_its_own_to_refuse() -> None:
         return VendorError(status=422, message=f"{model.id} melts.") if is_hot else None
 
     vendor = evolve(VENDOR, checks=(check,))
-    built = build_emulator(WIRE, vendor, environment=lambda url: {}, models=(), refused_model="")
-    with serving(built) as running:
+    with serving(build_emulator(WIRE, vendor)) as running:
         client = Client(running.base_url)
         assert client.post("/ask", asked("Hi", heat=1.5)).error == (422, "toy-1 melts.")
         assert client.post("/ask", asked("Hi", heat=0.5)).status == 200

@@ -78,7 +78,7 @@ class Handled:
 
 
 HANDLED = Handled()
-VERIFIER = key_verifier({KEY: CALLER}, missing="No key.", wrong=lambda key: f"Not {key[:3]}***.")
+VERIFIER = key_verifier({KEY: CALLER}, missing="No key.", wrong="Not {key:.3}***.")
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,6 @@ from attrs import frozen
 
 from axonflow_core.dialects.openai_chat import ERRORS
 from axonflow_core.emulator.service import EmulatedVendor
-from axonflow_core.emulator.vectors import EmbeddingModel
 from axonflow_core.emulator.words import Words
 from axonflow_core.endpoint.credentials import bearer_token, first_of, header, query_member
 from axonflow_core.endpoint.framings import NAMED_SSE, NDJSON, SSE
@@ -91,20 +90,17 @@ def _model(id: str, kind: str = "chat", **more: Any) -> ModelDescription:
     return ModelDescription(id=id, vendor="toy", family="toy", kind=kind, surfaces=("ask",), **more)
 
 
-def _unknown(model: str) -> VendorError:
-    return VendorError(code="model_not_found", message=f"There is no {model}.")
-
-
 VENDOR = EmulatedVendor(
     models=lambda: (
         _model("toy-1", profiles=("toy-one",)),
         _model("toy-small", context_tokens=5, output_tokens=10),
         _model("toy-old", life=Life.ENDED),
-        _model("toy-vectors", "embedding"),
+        _model("toy-vectors", "embedding", dimensions=(64, 32)),
     ),
-    words=Words(unknown_model=_unknown),
+    words=lambda: Words(
+        unknown_model=VendorError(code="model_not_found", message="There is no {model}.")
+    ),
     normalized=lambda model: model.removeprefix("models/"),
-    vectors={"toy-vectors": EmbeddingModel((64, 32))},
     tells={"version": lambda call: {"version": "1.2.3"}},
 )
 

@@ -180,8 +180,9 @@ class Attempts:
     ) -> AxonFlowError:
         """`error`, which now says whose call it was, and how it is mended."""
         request_id = request_id or error.answer_headers.get(self.upstream.request_id_header)
+        error.enrich(provider=self.provider, model=model, request_id=request_id)
         hint = self.upstream.hint(error) if isinstance(error, ProviderError) else None
-        return error.enrich(provider=self.provider, model=model, request_id=request_id, hint=hint)
+        return error.enrich(hint=hint)
 
     async def prepared(self, call: Call, log: AttemptLog) -> HttpRequest:
         """The request of an attempt; it may take what is left of the deadline."""

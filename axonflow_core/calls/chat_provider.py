@@ -29,10 +29,9 @@ from .retries import Retries
 from .route import Call, Route
 from .settings import CommonSettings, HostedSettings
 from .streams import WholeAnswer
-from .surface import Surface
+from .surface import JSON_HEADERS, Surface
 from .upstream import Terms, Upstream
 
-_JSON = {"content-type": "application/json", "accept": "application/json"}
 _MAX_ROUTES = 1024
 """Model ids come from callers, so what is kept for each is bounded."""
 
@@ -49,7 +48,9 @@ def openai_members(body: Json, model: str, is_streamed: bool) -> Json:
 _TRANSPORT_MEMBERS = frozenset({"model", "stream", "stream_options"})
 
 
-CHAT = Surface(name="chat", headers=_JSON, stream_headers=_JSON, add_members=openai_members)
+CHAT = Surface(
+    name="chat", headers=JSON_HEADERS, stream_headers=JSON_HEADERS, add_members=openai_members
+)
 """Chat completions as OpenAI has them."""
 
 

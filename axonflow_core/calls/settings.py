@@ -42,8 +42,11 @@ class CommonSettings:
 
 @frozen(kw_only=True)
 class HostedSettings(CommonSettings):
-    """Settings of calls at a vendor whose address does not say where it processes them."""
+    """Settings of calls at a vendor whose address does not say where it processes them. A plugin
+    overrides `endpoint`, with its default and `variables.is_service_url`."""
 
+    endpoint: str
+    """The base URL of the API."""
     data_region: str | None = None
     """Where the service processes calls, as you know it from its contract or its address: `eu`. It
     stands in receipts and records, and `routing.regions` is compared with it. None: unknown."""

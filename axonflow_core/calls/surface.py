@@ -9,10 +9,16 @@ from attrs import field
 
 from axonflow_core.codec import Codec, ModelFacts
 from axonflow_core.codec.json_members import unknown_members
+from axonflow_core.framing.ndjson import NdjsonDecoder
 from axonflow_core.framing.sse import SseDecoder, SseEvent
 from axonflow_core.frozen import frozen
 from axonflow_core.messages import EMPTY, Completion, Json
 from axonflow_core.stream import Batch
+
+JSON_HEADERS: Mapping[str, str] = {
+    "content-type": "application/json",
+    "accept": "application/json",
+}
 
 
 class ChunkReader(Protocol):
@@ -111,6 +117,21 @@ class Surface:
             if member in body
         }
         return (unknown_members(body, frozenset(self.header_members)) if moved else body), moved
+
+
+def _chunk_in_line(line: Json, /, *, model: Any, request_id: str | None) -> Json:
+    return line
+
+
+JSON_LINES = Surface(
+    name="chat",
+    headers=JSON_HEADERS,
+    stream_headers=JSON_HEADERS,
+    stream_type="application/x-ndjson",
+    frame_reader=NdjsonDecoder,
+    read_frame=_chunk_in_line,
+)
+"""A surface whose streams are JSON lines, each a chunk."""
 
 
 def _header_value(value: Json) -> str:

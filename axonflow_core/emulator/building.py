@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from urllib.parse import unquote
 
 from axonflow_core.endpoint.app import dialect_app
-from axonflow_core.endpoint.credentials import Verifier, anybody
+from axonflow_core.endpoint.credentials import Verifier, anybody, key_verifier
 from axonflow_core.endpoint.operations import Operation
 from axonflow_core.endpoint.refusals import Refusal, VendorError, named_rows
 from axonflow_core.endpoint.wire import Wire
@@ -28,21 +28,15 @@ _HUGE = 2 * 2**20 + 1
 def build_emulator(
     wire: Wire,
     vendor: EmulatedVendor,
-    *,
-    environment: Callable[[str], Mapping[str, str]],
-    models: tuple[str, ...],
-    refused_model: str,
-    verifier: Verifier = anybody,
     script: ScriptSource = None,
+    *,
     chunk_pause_s: float = 0.0,
     record: Path | None = None,
     replay: Path | None = None,
     upstream: str | None = None,
 ) -> Emulator:
-    """The emulator of a vendor.
+    """The emulator of a vendor; a plugin's `emulator` is `partial(build_emulator, WIRE, VENDOR)`.
 
-    `environment` gives the variables for clients from the base URL. `models` are chat models, one
-    for each family, that `axonflow demo` talks to; `refused_model` is one that there is not.
     `script` is a file, rules as values, the sections of a file as values, or a function of the
     request. `chunk_pause_s` is the time between two chunks of a stream, in seconds. `FaultyConfig`
     for a faulty script; `ConfigError` for `record`, `replay` and `upstream`, which only emulators
@@ -51,15 +45,26 @@ def build_emulator(
     _refuse_cassettes(wire, record=record, replay=replay, upstream=upstream)
     loaded = load_script(script, Script, partial(_wrong_with, wire))
     service = EmulatedService(wire, vendor, loaded, chunk_pause_s=chunk_pause_s)
-    app = with_faults(dialect_app(wire, service, verifier), damage_of(wire))
+    app = with_faults(dialect_app(wire, service, _verifier(vendor)), damage_of(wire))
     log = CallLog()
     return Emulator(
         app=with_log(app, log, partial(addressed, wire)),
-        environment=environment,
-        models=models,
-        refused_model=refused_model,
+        environment=partial(_filled, vendor.environment),
+        models=vendor.chat_models,
+        refused_model=vendor.refused_model,
         log=log,
     )
+
+
+def _verifier(vendor: EmulatedVendor) -> Verifier:
+    if not vendor.keys:
+        return anybody
+    words = vendor.words()
+    return key_verifier(vendor.keys, missing=words.missing_key, wrong=words.wrong_key)
+
+
+def _filled(environment: Mapping[str, str], base_url: str) -> Mapping[str, str]:
+    return {name: value.format(url=base_url) for name, value in environment.items()}
 
 
 def _refuse_cassettes(wire: Wire, **options: object) -> None:

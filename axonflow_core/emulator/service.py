@@ -43,7 +43,7 @@ from .quotas import Quota, Quotas
 from .schema_examples import is_schema
 from .script import Heard, Rule, Rules, Script, apply_rule, heard_in
 from .streaming import batches_of, paced
-from .vectors import EmbeddingModel, embeddings_of, model_of, ranking_of
+from .vectors import embeddings_of, ranking_of, vectors_of
 from .words import Words
 
 CREATED = 1_764_000_000
@@ -69,11 +69,10 @@ class EmulatedVendor:
 
     models: Callable[[], Iterable[ModelDescription]]
     """The models that there are, by all of their `ids`. One that has ended is refused."""
-    words: Words = Words()
+    words: Callable[[], Words] = Words
+    """`words_beside(__file__)` reads them from a file of the plugin."""
     normalized: Callable[[str], str] = _as_it_is
     """The id of a call as the models are known by: `models/gemini-2.5-pro` without `models/`."""
-    vectors: Mapping[str, EmbeddingModel] = field(default=EMPTY)
-    """Embedding models, as prefixes of their ids, and the lengths of their vectors."""
     counts_cache: Callable[[str], bool] = _never
     """Whether a model reports the tokens of the prompt cache apart from the input."""
     checks: tuple[Check, ...] = ()
@@ -82,6 +81,14 @@ class EmulatedVendor:
     """Name of an operation of `Kind.OTHER` -> what it answers."""
     call_id: Callable[[int], str] = numbered_call
     """The id of a call of a tool by its number in the conversation."""
+    keys: Mapping[str, str] = field(default=EMPTY)
+    """The keys that it takes -> the id of the client; empty: it asks for none."""
+    environment: Mapping[str, str] = field(default=EMPTY)
+    """The variables that point clients at it; `{url}` in a value is its base URL."""
+    chat_models: tuple[str, ...] = ()
+    """Chat models, one for each family, that `axonflow demo` talks to."""
+    refused_model: str = ""
+    """A model that there is not."""
 
 
 def context_of(call: Call) -> StreamContext:
@@ -108,6 +115,7 @@ class EmulatedService:
     ) -> None:
         self._wire = wire
         self._vendor = vendor
+        self._words = vendor.words()
         self._models = {id: model for model in vendor.models() for id in model.ids}
         self._rules = Rules(script)
         self._quotas = Quotas(script.account, self._throttled)
@@ -180,11 +188,11 @@ class EmulatedService:
     async def _embedded(self, call: Call) -> NativeAnswer:
         model = self._model_of(call)
         embedding: UnaryCall[EmbeddingRequest, object] = read_unary(call)
-        request, kind = embedding.request, model_of(self._vendor.vectors, model.id)
+        request, kind = embedding.request, vectors_of(model)
         texts = tuple(given.text for given in request.inputs if isinstance(given, Text))
         await apply_rule(self._rules.take(Heard(texts[0] if texts else "")), self._refusal)
         if request.dimensions is not None and not kind.takes(request.dimensions):
-            raise self._refusal(self._vendor.words.bad_length(request.dimensions))
+            raise self._refusal(self._words.bad_length.about(length=request.dimensions))
         embeddings = embeddings_of(request, kind)
         tokens = embeddings.usage.input_tokens or 0
         self._quotas.spend(model.id, asked=tokens, used=tokens)
@@ -216,13 +224,14 @@ class EmulatedService:
         model, kind = self._known(call.model), call.operation.kind
         is_counted = kind is Kind.COUNT and model.kind == Kind.CHAT
         if model.kind != kind and not is_counted:
-            raise self._refusal(self._vendor.words.wrong_kind(call.model, call.operation.name))
+            words = self._words.wrong_kind
+            raise self._refusal(words.about(model=call.model, operation=call.operation.name))
         return model
 
     def _known(self, id: str) -> ModelDescription:
         model = self._models.get(self._vendor.normalized(id))
         if model is None or model.life is Life.ENDED:
-            raise self._refusal(self._vendor.words.unknown_model(id))
+            raise self._refusal(self._words.unknown_model.about(model=id))
         return model
 
     # ── what is refused ───────────────────────────────────────────────────────────────────────────
@@ -232,14 +241,17 @@ class EmulatedService:
         for refused in (check(conversation, model) for check in self._vendor.checks):
             if refused is not None:
                 raise self._refusal(refused)
-        words, asked = self._vendor.words, conversation.request.inference.max_tokens
+        words, asked = self._words, conversation.request.inference.max_tokens
         for name in _without_schema(conversation.request):
-            raise self._refusal(words.bad_schema(name))
+            raise self._refusal(words.bad_schema.about(name=name))
         length = input_tokens(conversation.request)
         if _exceeds(asked, model.output_tokens):
-            raise self._refusal(words.too_much_output(asked or 0, model.output_tokens or 0))
+            limit = model.output_tokens or 0
+            refused = words.too_much_output.about(asked=asked, limit=limit, bound=limit + 1)
+            raise self._refusal(refused)
         if _exceeds(length, model.context_tokens):
-            raise self._refusal(words.too_long(length, model.context_tokens or 0))
+            refused = words.too_long.about(tokens=length, limit=model.context_tokens)
+            raise self._refusal(refused)
 
     def _spend(
         self, conversation: Conversation, model: ModelDescription, completion: Completion
@@ -257,7 +269,7 @@ class EmulatedService:
         return self._wire.refusal(refused)
 
     def _throttled(self, quota: Quota) -> Exception:
-        return self._wire.refusal(self._vendor.words.throttled(quota))
+        return self._wire.refusal(self._words.throttled.about(quota=quota))
 
 
 def _without_schema(request: CompletionRequest) -> Iterator[str]:

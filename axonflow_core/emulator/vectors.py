@@ -15,6 +15,7 @@ from struct import pack
 
 from axonflow_core.frozen import frozen
 from axonflow_core.messages import Document, Image, Media, Text, Usage
+from axonflow_core.plugin_spec import ModelDescription
 from axonflow_core.retrieval import (
     AudioVideo,
     EmbeddingInput,
@@ -60,6 +61,13 @@ def model_of(models: Mapping[str, EmbeddingModel], model: str) -> EmbeddingModel
     """The entry of `models`, ids by prefix, of which the first that fits `model` decides."""
     fits = (known for prefix, known in models.items() if model.startswith(prefix))
     return next(fits, ANY_MODEL)
+
+
+def vectors_of(model: ModelDescription) -> EmbeddingModel:
+    """What the vectors of a model look like, as its description has it."""
+    if not model.dimensions:
+        return ANY_MODEL
+    return EmbeddingModel(model.dimensions, is_shortened=model.is_shortened)
 
 
 def embeddings_of(request: EmbeddingRequest, model: EmbeddingModel) -> Embeddings:

@@ -16,6 +16,7 @@ from typing import Any
 
 from axonflow_core.dialects.openai_chat import CODEC
 from axonflow_core.dialects.openai_chat.form import LAST_CHUNK
+from axonflow_core.dialects.openai_embeddings import CODEC as EMBEDDINGS
 from axonflow_core.messages import Json
 from axonflow_core.stream import Batch, Ended
 
@@ -74,14 +75,28 @@ def _as_asked(encoder: Encoder, body: Json) -> Encoder:
 FORM = AnswerForm(as_asked=_as_asked, keeps_frames=asks_for_usage)
 
 
-def chat_operation(path: str, *, codec: Any = CODEC, name: str = "chat.completions") -> Operation:
+def embeddings_operation(path: str) -> Operation:
+    """Embeddings at `path`."""
+    return Operation(
+        name="embeddings",
+        kind=Kind.EMBEDDING,
+        path=path,
+        codec=EMBEDDINGS,
+        surface="embeddings",
+        transport_members=frozenset({"model"}),
+    )
+
+
+def chat_operation(
+    path: str, *, codec: Any = CODEC, name: str = "chat.completions", form: AnswerForm = FORM
+) -> Operation:
     """Chat completions at `path`, whole and streamed."""
     return Operation(
         name=name,
         kind=Kind.CHAT,
         path=path,
         codec=codec,
-        form=FORM,
+        form=form,
         framing=SSE,
         stream_member="stream",
         transport_members=TRANSPORT_MEMBERS,

@@ -173,6 +173,16 @@ class Operation:
         return self.streams_by_default if asked is None else asked is True
 
 
+def listing_operations(path: str, listing: ModelListing) -> tuple[Operation, Operation]:
+    """The list of models at `path`, and one of them below it."""
+    return (
+        Operation(name="models", kind=Kind.MODELS, method="GET", path=path, codec=listing),
+        Operation(
+            name="model", kind=Kind.MODEL, method="GET", path=f"{path}/{{model}}", codec=listing
+        ),
+    )
+
+
 def _as_pattern(part: str) -> str:
     if not part.startswith("{"):
         return re.escape(part)

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from axonflow_core.codec.errors import ErrorCodec, ErrorRow, NativeError
 from axonflow_core.errors import CredentialsError, ProviderError
-from axonflow_core.frozen import frozen
+from axonflow_core.frozen import evolve, frozen
 from axonflow_core.messages import Json
 
 
@@ -39,6 +39,10 @@ class VendorError:
     """The vendor's name of the class of error, where its form has both."""
     retry_after_s: float | None = None
     """Seconds to wait, sent as `retry-after`."""
+
+    def about(self, **named: object) -> VendorError:
+        """The error whose message has the values of its `{names}`."""
+        return evolve(self, message=self.message.format(**named))
 
 
 Refused: TypeAlias = Refusal | VendorError

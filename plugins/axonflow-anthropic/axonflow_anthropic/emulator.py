@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
+from functools import partial
 
 from axonflow_core.emulator.building import build_emulator
-from axonflow_core.emulator.script import ScriptSource
 from axonflow_core.emulator.service import EmulatedVendor
-from axonflow_core.emulator.words import Words
+from axonflow_core.emulator.words import words_beside
 from axonflow_core.endpoint.conversation import Conversation
-from axonflow_core.endpoint.credentials import key_verifier
 from axonflow_core.endpoint.refusals import VendorError
-from axonflow_core.plugin_spec import Emulator, ModelDescription
+from axonflow_core.plugin_spec import ModelDescription
 
 from .config import DEFAULT_MODEL, VARIABLES
 from .endpoint import WIRE
-from .models import catalogue
+from .provider import AnthropicProvider
 
 API_KEY = "sk-ant-of-the-emulator"
 """The only key that is accepted."""
-REFUSED_MODEL = "claude-2"
 
 
 def _limit(conversation: Conversation, model: ModelDescription) -> VendorError | None:
@@ -35,50 +31,19 @@ def _limit(conversation: Conversation, model: ModelDescription) -> VendorError |
     return VendorError(code="invalid_request_error", message=message)
 
 
-_VENDOR = EmulatedVendor(
-    models=lambda: catalogue().models,
+VENDOR = EmulatedVendor(
+    models=lambda: AnthropicProvider.models.catalogue().models,
     checks=(_limit,),
-    words=Words(
-        unknown_model=lambda model: VendorError(code="not_found_error", message=f"model: {model}")
-    ),
-)
-_VERIFIER = key_verifier(
-    {API_KEY: "emulator"},
-    missing="x-api-key header is required",
-    wrong=lambda key: "invalid x-api-key",
-)
-
-
-def emulator(
-    script: ScriptSource = None,
-    *,
-    chunk_pause_s: float = 0.0,
-    record: Path | None = None,
-    replay: Path | None = None,
-    upstream: str | None = None,
-) -> Emulator:
-    """The emulator; arguments as those of `BuildEmulator`, and the time between two chunks of a
-    stream, in seconds."""
-    return build_emulator(
-        WIRE,
-        _VENDOR,
-        environment=environment,
-        models=(DEFAULT_MODEL,),
-        refused_model=REFUSED_MODEL,
-        verifier=_VERIFIER,
-        script=script,
-        chunk_pause_s=chunk_pause_s,
-        record=record,
-        replay=replay,
-        upstream=upstream,
-    )
-
-
-def environment(base_url: str) -> Mapping[str, str]:
-    """The variables that point Anthropic's SDK and AxonFlow at an emulator."""
-    return {
+    words=words_beside(__file__),
+    keys={API_KEY: "emulator"},
+    environment={
         VARIABLES.api_key: API_KEY,
-        "ANTHROPIC_BASE_URL": base_url,
-        VARIABLES.settings["endpoint"]: base_url,
+        "ANTHROPIC_BASE_URL": "{url}",
+        VARIABLES.settings["endpoint"]: "{url}",
         VARIABLES.settings["model"]: DEFAULT_MODEL,
-    }
+    },
+    chat_models=(DEFAULT_MODEL,),
+    refused_model="claude-2",
+)
+emulator = partial(build_emulator, WIRE, VENDOR)
+"""The emulator of Anthropic's API; arguments as `build_emulator` has them."""

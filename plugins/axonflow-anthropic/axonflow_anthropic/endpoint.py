@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from uuid import uuid4
 
 from axonflow_core.dialects.anthropic_messages import ERRORS
 from axonflow_core.endpoint.app import dialect_app
-from axonflow_core.endpoint.calls import Handler
-from axonflow_core.endpoint.credentials import Verifier, bearer_token, first_of, header
+from axonflow_core.endpoint.credentials import bearer_token, first_of, header
 from axonflow_core.endpoint.framings import NAMED_SSE
-from axonflow_core.endpoint.operations import Kind, ModelListing, Operation
+from axonflow_core.endpoint.operations import Kind, ModelListing, Operation, listing_operations
 from axonflow_core.endpoint.wire import Wire
-from axonflow_core.http.asgi import AsgiApp
 from axonflow_core.messages import Json
 from axonflow_core.plugin_spec import ModelDescription
 
 from .codec import CODEC, COUNTER
-from .models import AS_OF
 
 _TRANSPORT = frozenset({"model", "stream"})
+_CREATED = "2026-11-28T00:00:00Z"
+"""When every model is said to be made: nothing here knows it."""
 
 
 def _model(model: ModelDescription) -> Json:
@@ -27,7 +27,7 @@ def _model(model: ModelDescription) -> Json:
         "type": "model",
         "id": model.id,
         "display_name": model.id.replace("-", " ").title(),
-        "created_at": f"{AS_OF}T00:00:00Z",
+        "created_at": _CREATED,
     }
 
 
@@ -65,14 +65,10 @@ WIRE = Wire(
             codec=COUNTER,
             transport_members=_TRANSPORT,
         ),
-        Operation(name="models", kind=Kind.MODELS, method="GET", path="/v1/models", codec=_LISTING),
-        Operation(
-            name="model", kind=Kind.MODEL, method="GET", path="/v1/models/{model}", codec=_LISTING
-        ),
+        *listing_operations("/v1/models", _LISTING),
     ),
 )
 
 
-def anthropic_app(handler: Handler, verifier: Verifier) -> AsgiApp:
-    """The app that speaks Anthropic's API."""
-    return dialect_app(WIRE, handler, verifier)
+app = partial(dialect_app, WIRE)
+"""The app that speaks Anthropic's API: `ProviderSpec.ingress`."""

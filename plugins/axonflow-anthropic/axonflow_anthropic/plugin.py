@@ -17,8 +17,8 @@ def axonflow_register_provider() -> ProviderSpec:
         create=lazily("axonflow_anthropic.provider:AnthropicProvider"),
         needs_event_loop=False,
         emulator=lazily("axonflow_anthropic.emulator:emulator"),
-        ingress=lazily("axonflow_anthropic.endpoint:anthropic_app"),
-        models=lazily("axonflow_anthropic.models:catalogue"),
-        error_catalogue=lazily("axonflow_anthropic.errors:CATALOGUE"),
+        ingress=lazily("axonflow_anthropic.endpoint:app"),
+        models=lazily("axonflow_anthropic.provider:AnthropicProvider.models.catalogue"),
+        error_catalogue=lazily("axonflow_anthropic.provider:AnthropicService.fixes"),
         **VARIABLES.in_spec(),
     )

@@ -5,25 +5,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 import pytest
 
 from axonflow_anthropic.codec import CODEC, COUNTER
 from axonflow_anthropic.emulator import emulator
-from axonflow_anthropic.errors import CATALOGUE
-from axonflow_anthropic.models import AS_OF, MODELS, limits_of, price_of
 from axonflow_anthropic.plugin import axonflow_register_provider
+from axonflow_anthropic.provider import AnthropicProvider, AnthropicService
 from axonflow_core import Runtime
 from axonflow_core.dialects.anthropic_messages import ERRORS
 from axonflow_core.emulator.serving import serving
 from axonflow_core.errors import ConfigError, ModelNotFound, Throttled, Unavailable
 from axonflow_core.messages import CompletionRequest, ReasoningRequest, Usage, user
-from axonflow_core.plugin_spec import find_fix
 from axonflow_core.testing import FakeService, MockTransport, codec_laws, provider_test
 from axonflow_core.testing.golden import golden_cases
 from axonflow_core.testing.mock_transport import json_answer
 
+MODELS = AnthropicProvider.models
 KEY = {"ANTHROPIC_API_KEY": "sk-ant-planted-0123456789"}
 ANSWER = {
     "id": "msg_1",
@@ -149,7 +149,7 @@ def test_overload_is_retryable_and_says_what_to_do() -> None:
     error = ERRORS.decode_error(529, {}, body)
 
     assert isinstance(error, Unavailable) and error.is_retryable
-    assert "second provider" in (find_fix(CATALOGUE, error) or "")
+    assert "second provider" in (AnthropicService.fixes.fix(error) or "")
 
 
 def test_a_throttle_waits_as_long_as_anthropic_asks() -> None:
@@ -160,30 +160,32 @@ def test_a_throttle_waits_as_long_as_anthropic_asks() -> None:
 
 
 def test_every_class_of_anthropics_errors_is_explained() -> None:
-    explained = {name for entry in CATALOGUE for name in entry.native_codes}
+    explained = {name for entry in AnthropicService.fixes() for name in entry.native_codes}
     assert {row.type for row in ERRORS.rows} <= explained
 
 
 def test_a_long_prompt_has_its_own_price() -> None:
-    price = price_of("claude-haiku-5-5")
-    assert price is not None
+    row = MODELS.row("claude-haiku-5-5")
+    assert row is not None
+    price = row.price_on(date(2026, 11, 29))
     short, long = Usage(100_000, 1_000), Usage(100_001, 1_000)
     assert price.cost_usd(short) == pytest.approx(0.0105)
     assert price.cost_usd(long) == pytest.approx(0.0525005)
 
 
 def test_an_alias_is_its_dated_model_and_an_unknown_model_has_no_price() -> None:
-    assert limits_of("claude-haiku-4-5") == limits_of("claude-haiku-4-5-20251001") is not None
-    assert price_of("claude-9") is None
+    assert MODELS.row("claude-haiku-4-5") is MODELS.row("claude-haiku-4-5-20251001") is not None
+    assert MODELS.row("claude-9") is None
 
 
 def test_the_catalogue_has_the_default_model_and_its_day() -> None:
     spec = axonflow_register_provider()
     assert spec.models is not None
     catalogue = spec.models(None)  # type: ignore[arg-type]  # no codec is asked
-    assert catalogue.as_of == AS_OF
-    assert "claude-sonnet-5-5" in {model.id for model in catalogue.models}
-    assert {model.successor for model in MODELS} - {None} <= {model.id for model in MODELS}
+    ids = {model.id for model in catalogue.models}
+    assert catalogue.as_of == MODELS.file.as_of
+    assert "claude-sonnet-5-5" in ids
+    assert {model.successor for model in catalogue.models} - {None} <= ids
 
 
 def test_the_counter_counts_what_the_codec_encodes() -> None:

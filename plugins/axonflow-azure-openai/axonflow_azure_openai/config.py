@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import date
 from enum import StrEnum
 
 from attrs import Attribute, field
@@ -19,11 +18,7 @@ DEFAULT_VERSION = "2024-08-01-preview"
 """The version of the product's documentation."""
 V1 = "v1"
 """The version of the API whose paths are OpenAI's own and which has no dates."""
-_DATED = re.compile(r"(\d{4}-\d{2}-\d{2})(-preview)?")
-NEWER_PARAMETERS = date(2024, 9, 1)
-"""From this version on the API takes `stream_options`, `max_completion_tokens` and
-`parallel_tool_calls`, and refuses them before as unrecognized arguments. Source:
-Azure/azure-rest-api-specs#30909, openai/openai-python#1724, 2024."""
+DATED = re.compile(r"(\d{4}-\d{2}-\d{2})(-preview)?")
 
 
 class Identity(StrEnum):
@@ -36,7 +31,7 @@ class Identity(StrEnum):
 
 
 def _is_version(_: object, __: Attribute[str], value: str) -> None:
-    if value != V1 and not _DATED.fullmatch(value):
+    if value != V1 and not DATED.fullmatch(value):
         raise ConfigError(
             f"{value!r} is no version of the API",
             hint=f"api_version: v1, or a date: {DEFAULT_VERSION}",
@@ -65,12 +60,6 @@ class AzureOpenAIConfig(HostedSettings):
     def base_url(self) -> str:
         """The resource without what people copy along: a slash, `/openai`, `/openai/v1`."""
         return re.sub(r"(/openai(/v1)?)?/*$", "", self.endpoint)
-
-    @property
-    def has_newer_parameters(self) -> bool:
-        """Whether the version of the API takes what came in September 2024."""
-        dated = _DATED.fullmatch(self.api_version)
-        return dated is None or date.fromisoformat(dated.group(1)) >= NEWER_PARAMETERS
 
 
 VARIABLES = Variables(

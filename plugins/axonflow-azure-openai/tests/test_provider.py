@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
+from axonflow_azure_openai.codec import ERRORS
 from axonflow_azure_openai.config import AzureOpenAIConfig
-from axonflow_azure_openai.entra import EntraTokens, Token
-from axonflow_azure_openai.errors import CATALOGUE, ERRORS
 from axonflow_azure_openai.plugin import axonflow_register_provider
-from axonflow_azure_openai.provider import catalogue, named_model
+from axonflow_azure_openai.provider import AzureService, catalogue, named_model
+from axonflow_core.calls.tokens import Token, Tokens
 from axonflow_core.codec.registry import CodecRegistry
 from axonflow_core.config import ProviderConfig, load_config, structure_provider_config
 from axonflow_core.errors import (
@@ -48,11 +48,11 @@ from axonflow_core.testing import (
     FakeService,
     MockAnswer,
     MockTransport,
+    error_laws,
     golden_cases,
     json_answer,
     provider_test,
 )
-from axonflow_core.testing.error_laws import error_laws
 from axonflow_openai.codec import ANY, CHAT, REASONING
 
 SPEC = axonflow_register_provider()
@@ -166,7 +166,7 @@ def test_a_deployment_stands_in_the_path_of_a_dated_version(endpoint: str) -> No
 def test_a_name_that_would_lead_to_another_path_is_refused(name: str) -> None:
     opened = Opened()
 
-    with pytest.raises(RequestError, match="no deployment is called"):
+    with pytest.raises(RequestError, match="nothing is called"):
         opened.complete(model=name)
 
     assert opened.client.requests == []
@@ -355,7 +355,7 @@ def test_what_is_no_token_provider_is_refused() -> None:
 def test_a_token_is_replaced_ahead_of_its_end_without_anybody_waiting() -> None:
     now = [0.0]
     given = iter([Token(1000.0, "first"), Token(2000.0, "second")])
-    tokens = EntraTokens(lambda: next(given), lambda: now[0])
+    tokens = Tokens(lambda: next(given), clock=lambda: now[0])
 
     async def asked() -> str:
         return await tokens.token()
@@ -371,7 +371,7 @@ def test_a_token_is_replaced_ahead_of_its_end_without_anybody_waiting() -> None:
 def test_a_token_that_has_ended_is_waited_for() -> None:
     now = [0.0]
     given = iter([Token(1000.0, "first"), Token(9000.0, "second")])
-    tokens = EntraTokens(lambda: next(given), lambda: now[0])
+    tokens = Tokens(lambda: next(given), clock=lambda: now[0])
     assert asyncio.run(tokens.token()) == "first"
 
     now[0] = 1500.0
@@ -446,7 +446,7 @@ def test_a_wait_in_milliseconds_is_kept_to() -> None:
 
 
 def test_every_entry_of_the_errors_says_what_to_do() -> None:
-    assert all(entry.cause and entry.fix for entry in CATALOGUE)
+    assert all(entry.cause and entry.fix for entry in AzureService.fixes())
 
 
 # ── the environment, and check ────────────────────────────────────────────────────────────────────

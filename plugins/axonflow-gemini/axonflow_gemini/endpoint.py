@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
+from typing import Any
 
 from axonflow_core.endpoint.app import dialect_app
-from axonflow_core.endpoint.calls import Handler
-from axonflow_core.endpoint.credentials import Verifier, first_of, header, query_member
+from axonflow_core.endpoint.credentials import first_of, header, query_member
 from axonflow_core.endpoint.framings import SSE
-from axonflow_core.endpoint.operations import Kind, ModelListing, Operation
+from axonflow_core.endpoint.operations import (
+    Framing,
+    Kind,
+    ModelListing,
+    Operation,
+    listing_operations,
+)
 from axonflow_core.endpoint.refusals import Refusals, Refused, VendorError
 from axonflow_core.endpoint.wire import Wire
 from axonflow_core.errors import CredentialsError, CredentialsMissing
-from axonflow_core.http.asgi import AsgiApp
 from axonflow_core.messages import Json
 from axonflow_core.plugin_spec import ModelDescription
 
@@ -23,7 +29,6 @@ from .codec.errors import WRONG_KEY
 
 _MODELS = "/{version}/models"
 """Clients name v1beta or, from google-genai 3 on, v1."""
-_AT = f"{_MODELS}/{{model}}:"
 _METHODS = {
     "chat": ["generateContent", "streamGenerateContent", "countTokens"],
     "embedding": ["embedContent", "batchEmbedContents"],
@@ -59,7 +64,8 @@ def _denied(error: CredentialsError) -> Refused:
     return VendorError(code=WRONG_KEY, message=error.message)
 
 
-def _invalid(message: str) -> VendorError:
+def invalid(message: str) -> VendorError:
+    """An argument that is refused."""
     return VendorError(status=400, code="INVALID_ARGUMENT", message=message)
 
 
@@ -67,60 +73,40 @@ REFUSALS = Refusals(
     unknown_path=lambda method, path: VendorError(
         code="NOT_FOUND", message=f"The requested URL {path} was not found on this server."
     ),
-    not_json=lambda: _invalid("Invalid JSON payload received. Unexpected end of string."),
-    too_long=lambda limit: _invalid(f"Request payload size exceeds the limit: {limit} bytes."),
-    no_model=lambda: _invalid("* GenerateContentRequest.model: unexpected model name format"),
+    not_json=lambda: invalid("Invalid JSON payload received. Unexpected end of string."),
+    too_long=lambda limit: invalid(f"Request payload size exceeds the limit: {limit} bytes."),
+    no_model=lambda: invalid("* GenerateContentRequest.model: unexpected model name format"),
     denied=_denied,
     unexpected=lambda: VendorError(
         code="INTERNAL", message="An internal error has occurred. Please retry."
     ),
 )
 
-_SURFACE = CODEC.surface
+
+def _operation(name: str, kind: Kind, codec: Any, framing: Framing | None = None) -> Operation:
+    return Operation(
+        name=name,
+        kind=kind,
+        path=f"{_MODELS}/{{model}}:{name}",
+        codec=codec,
+        surface=getattr(codec, "surface", "chat"),
+        framing=framing,
+    )
+
+
 WIRE = Wire(
     name="gemini",
     errors=ERRORS,
     presented=first_of(header("x-goog-api-key"), query_member("key")),
     refusals=REFUSALS,
     operations=(
-        Operation(
-            name="generateContent",
-            kind=Kind.CHAT,
-            path=f"{_AT}generateContent",
-            codec=CODEC,
-            surface=_SURFACE,
-        ),
-        Operation(
-            name="streamGenerateContent",
-            kind=Kind.CHAT,
-            path=f"{_AT}streamGenerateContent",
-            codec=CODEC,
-            surface=_SURFACE,
-            framing=SSE,
-        ),
-        Operation(name="countTokens", kind=Kind.COUNT, path=f"{_AT}countTokens", codec=COUNTER),
-        Operation(
-            name="batchEmbedContents",
-            kind=Kind.EMBEDDING,
-            path=f"{_AT}batchEmbedContents",
-            codec=EMBEDDINGS,
-            surface=EMBEDDINGS.surface,
-        ),
-        Operation(
-            name="embedContent",
-            kind=Kind.EMBEDDING,
-            path=f"{_AT}embedContent",
-            codec=EMBEDDING,
-            surface=EMBEDDING.surface,
-        ),
-        Operation(name="models", kind=Kind.MODELS, method="GET", path=_MODELS, codec=LISTING),
-        Operation(
-            name="model", kind=Kind.MODEL, method="GET", path=f"{_MODELS}/{{model}}", codec=LISTING
-        ),
+        _operation("generateContent", Kind.CHAT, CODEC),
+        _operation("streamGenerateContent", Kind.CHAT, CODEC, SSE),
+        _operation("countTokens", Kind.COUNT, COUNTER),
+        _operation("batchEmbedContents", Kind.EMBEDDING, EMBEDDINGS),
+        _operation("embedContent", Kind.EMBEDDING, EMBEDDING),
+        *listing_operations(_MODELS, LISTING),
     ),
 )
-
-
-def gemini_app(handler: Handler, verifier: Verifier) -> AsgiApp:
-    """The endpoint that Google's own clients talk to: `ProviderSpec.ingress`."""
-    return dialect_app(WIRE, handler, verifier)
+app = partial(dialect_app, WIRE)
+"""The endpoint that Google's own clients talk to: `ProviderSpec.ingress`."""

@@ -17,8 +17,8 @@ def axonflow_register_provider() -> ProviderSpec:
         create=lazily("axonflow_gemini.provider:GeminiProvider"),
         needs_event_loop=False,
         emulator=lazily("axonflow_gemini.emulator:emulator"),
-        ingress=lazily("axonflow_gemini.endpoint:gemini_app"),
-        models=lazily("axonflow_gemini.models:models_of_today"),
-        error_catalogue=lazily("axonflow_gemini.errors:CATALOGUE"),
+        ingress=lazily("axonflow_gemini.endpoint:app"),
+        models=lazily("axonflow_gemini.provider:GeminiProvider.models.catalogue"),
+        error_catalogue=lazily("axonflow_gemini.provider:GeminiService.fixes"),
         **VARIABLES.in_spec(),
     )

@@ -38,7 +38,9 @@ from axonflow_gemini.codec import CODEC, TELLS
 from axonflow_gemini.codec.counting import COUNTER
 from axonflow_gemini.codec.embeddings import EMBEDDING, EMBEDDINGS
 from axonflow_gemini.codec.requests import SKIP_SIGNATURE
-from axonflow_gemini.models import facts_of
+from axonflow_gemini.provider import GeminiProvider
+
+facts_of = GeminiProvider.models.facts
 
 FACTS = ModelFacts()
 PIXEL = Image(Media("base64", "iVBORw0KGgo=", "image/png"))

@@ -13,7 +13,9 @@ from axonflow_core.fitting.answers import fit_answer
 from axonflow_core.messages import Completion, Reasoning, StopReason, Text, ToolUse, Usage
 from axonflow_gemini.codec import CODEC
 from axonflow_gemini.codec.requests import SKIP_SIGNATURE
-from axonflow_gemini.models import facts_of
+from axonflow_gemini.provider import GeminiProvider
+
+facts_of = GeminiProvider.models.facts
 
 PNG = (
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAA"

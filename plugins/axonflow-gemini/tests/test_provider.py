@@ -33,13 +33,12 @@ from axonflow_core.retrieval import EmbeddingRequest, Purpose
 from axonflow_core.testing import FakeService, MockTransport, error_laws, json_answer, provider_test
 from axonflow_gemini.codec import CODEC, ERRORS
 from axonflow_gemini.config import GeminiConfig
-from axonflow_gemini.errors import CATALOGUE, hint
-from axonflow_gemini.models import catalogue, facts_of, known_model
 from axonflow_gemini.plugin import axonflow_register_provider
-from axonflow_gemini.provider import GeminiProvider, path_of
+from axonflow_gemini.provider import GeminiProvider, GeminiService, path_of
 
 T = TypeVar("T")
 KEY = "planted-key-0123456789"
+MODELS = GeminiProvider.models
 SPEC = axonflow_register_provider()
 CONTENT = {"role": "model", "parts": [{"text": "Hi"}]}
 ANSWER = {"candidates": [{"content": CONTENT, "finishReason": "STOP"}]}
@@ -271,7 +270,7 @@ def test_each_error_of_googles_has_its_class_and_a_way_to_mend_it(
 
     assert type(error) is kind
     assert error.is_retryable is retries
-    assert hint(error)
+    assert GeminiService.fixes.fix(error)
 
 
 def test_the_wait_of_a_quota_is_the_one_in_its_details() -> None:
@@ -295,11 +294,13 @@ def test_an_error_in_a_stream_is_the_error_that_it_says() -> None:
     chunk = refusal(503, "UNAVAILABLE", "The model is overloaded. Please try again later.")
 
     with pytest.raises(Unavailable, match="overloaded"):
-        CODEC.stream_decoder(facts_of("gemini-3.8-flash")).feed(chunk)
+        CODEC.stream_decoder(MODELS.facts("gemini-3.8-flash")).feed(chunk)
 
 
 def test_every_entry_of_the_catalogue_is_the_hint_of_an_error() -> None:
-    assert all(entry.fix and entry.cause and entry.statuses for entry in CATALOGUE)
+    entries = [entry for entry in GeminiService.fixes() if entry.code != CredentialsMissing.code]
+
+    assert all(entry.fix and entry.cause and entry.statuses for entry in entries)
 
 
 # ── models and prices ─────────────────────────────────────────────────────────────────────────────
@@ -339,7 +340,7 @@ def test_the_price_of_an_unknown_model_is_unknown() -> None:
 
 def test_models_end_on_their_day() -> None:
     def lives(day: date) -> dict[str, Life]:
-        return {model.id: model.life for model in catalogue(day).models}
+        return {model.id: model.life for model in MODELS.catalogue(day=day).models}
 
     assert lives(date(2026, 11, 29))["gemini-2.5-pro"] is Life.LEGACY
     assert lives(date(2026, 12, 1))["gemini-2.5-pro"] is Life.ENDED
@@ -359,9 +360,9 @@ def test_a_model_that_has_ended_is_a_finding() -> None:
 
 
 def test_every_model_has_its_facts() -> None:
-    assert known_model("gemini-3.8-flash") is not None
-    assert facts_of("gemini-3.8-flash").max_output_tokens == 65_536
-    newest, lite = facts_of("gemini-4-hydrogen"), facts_of("gemini-2.5-flash-lite")
+    assert MODELS.row("gemini-3.8-flash") is not None
+    assert MODELS.facts("gemini-3.8-flash").max_output_tokens == 65_536
+    newest, lite = MODELS.facts("gemini-4-hydrogen"), MODELS.facts("gemini-2.5-flash-lite")
     assert newest.reasoning is not None and newest.reasoning.efforts[-1] == "xhigh"
     assert lite.reasoning is not None and lite.reasoning.least_budget == 512
 

@@ -7,59 +7,21 @@ server has. Source: the server's `server/routes.go` and `docs/openapi.yaml`
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from hashlib import sha256
+from functools import partial
 
 from axonflow_core.codec import Codec
 from axonflow_core.codec.unary import EmbeddingCodec
 from axonflow_core.endpoint.app import dialect_app
-from axonflow_core.endpoint.calls import Handler
-from axonflow_core.endpoint.credentials import Verifier
 from axonflow_core.endpoint.framings import NDJSON
-from axonflow_core.endpoint.operations import Kind, ModelListing, Operation
+from axonflow_core.endpoint.operations import Kind, Operation
 from axonflow_core.endpoint.refusals import Refusals, VendorError
 from axonflow_core.endpoint.wire import Wire
-from axonflow_core.http.asgi import AsgiApp
-from axonflow_core.messages import Json
-from axonflow_core.plugin_spec import ModelDescription
 
 from .chat import CODEC
+from .chat.errors import ERRORS
 from .embedding import EMBED, OLDER
-from .errors import ERRORS
 from .generate import GENERATE
-
-_MODIFIED = "2026-11-29T00:00:00Z"
-_SIZE_BYTES = 4_000_000_000
-
-
-def listed(model: ModelDescription) -> dict[str, Json]:
-    """A model as `ollama list` shows it."""
-    return {
-        "name": model.id,
-        "model": model.id,
-        "modified_at": _MODIFIED,
-        "size": _SIZE_BYTES,
-        "digest": sha256(model.id.encode()).hexdigest(),
-        "details": details_of(model),
-    }
-
-
-def details_of(model: ModelDescription) -> dict[str, Json]:
-    """What is told of a model's weights."""
-    family = model.id.partition(":")[0]
-    return {
-        "parent_model": "",
-        "format": "gguf",
-        "family": family,
-        "families": [family],
-        "parameter_size": "8.0B",
-        "quantization_level": "Q4_K_M",
-    }
-
-
-def _list(models: Sequence[ModelDescription]) -> Json:
-    return {"models": [listed(model) for model in models]}
-
+from .listing import LISTING
 
 REFUSALS = Refusals(
     unknown_path=lambda method, path: VendorError(status=404, message="404 page not found"),
@@ -92,8 +54,6 @@ def _vectors(name: str, codec: EmbeddingCodec) -> Operation:
     )
 
 
-_TAGS = ModelListing(encode_list=_list, encode_model=listed)
-
 WIRE = Wire(
     name="ollama",
     errors=ERRORS,
@@ -103,14 +63,11 @@ WIRE = Wire(
         _conversation("generate", GENERATE),
         _vectors("embed", EMBED),
         _vectors("embeddings", OLDER),
-        Operation(name="tags", kind=Kind.MODELS, method="GET", path="/api/tags", codec=_TAGS),
+        Operation(name="tags", kind=Kind.MODELS, method="GET", path="/api/tags", codec=LISTING),
         Operation(name="show", kind=Kind.OTHER, path="/api/show"),
         Operation(name="ps", kind=Kind.OTHER, method="GET", path="/api/ps"),
         Operation(name="version", kind=Kind.OTHER, method="GET", path="/api/version"),
     ),
 )
-
-
-def ollama_app(handler: Handler, verifier: Verifier) -> AsgiApp:
-    """Ollama's API; each call goes to `handler`, as a client that `verifier` knows."""
-    return dialect_app(WIRE, handler, verifier)
+app = partial(dialect_app, WIRE)
+"""Ollama's API: `ProviderSpec.ingress`."""

@@ -17,7 +17,8 @@ from axonflow_core.errors import (
 )
 from axonflow_core.json import dumps
 from axonflow_core.testing import error_laws
-from axonflow_ollama.errors import CATALOGUE, ERRORS
+from axonflow_ollama.chat.errors import ERRORS
+from axonflow_ollama.provider import OllamaService
 
 
 @pytest.mark.parametrize("law", error_laws(ERRORS), ids=lambda law: law.name)
@@ -64,4 +65,4 @@ def test_the_catalogue_has_every_class_that_the_table_knows() -> None:
     raised = {row.error.code for row in ERRORS.rows}
 
     # No server of Ollama's asks for a profile: the row is for errors that are passed on.
-    assert raised - {"profile_required"} <= {entry.code for entry in CATALOGUE}
+    assert raised - {"profile_required"} <= {entry.code for entry in OllamaService.fixes()}

@@ -35,7 +35,7 @@ from axonflow_core.testing import (
     provider_test,
 )
 from axonflow_ollama.chat import CODEC
-from axonflow_ollama.errors import ERRORS
+from axonflow_ollama.chat.errors import ERRORS
 from axonflow_ollama.plugin import axonflow_register_provider
 from axonflow_ollama.provider import OllamaProvider
 

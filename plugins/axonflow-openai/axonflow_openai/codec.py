@@ -10,8 +10,11 @@ OpenAI shows no text of its models' reasoning in chat completions; a server that
 `reasoning_content`, which is read. An assistant's message at the end is not continued, so it is not
 among the features.
 
-Source: OpenAI's API reference, "Create chat completion"; "Reasoning models"; openai-python 3.57,
-November 2026.
+Of errors a quota or a bill does not come back within a minute, and a request that is larger than
+its limit a minute never passes: neither is repeated.
+
+Source: OpenAI's API reference, "Create chat completion"; "Reasoning models"; "Error codes";
+openai-python 3.57; messages as users report them, November 2026.
 """
 
 from __future__ import annotations
@@ -19,8 +22,10 @@ from __future__ import annotations
 from typing import TypeVar
 
 from axonflow_core.codec import FamilyCodec, Feature, ReasoningControls
+from axonflow_core.codec.errors import ErrorRow
 from axonflow_core.codec.registry import AnyCodec, CodecRegistry
 from axonflow_core.codec.unary import EmbeddingCodec, EmbeddingLimits
+from axonflow_core.dialects import openai_chat
 from axonflow_core.dialects.openai_chat import (
     EFFORTS,
     VENDOR_OPTIONS,
@@ -29,8 +34,9 @@ from axonflow_core.dialects.openai_chat import (
     chat_codec,
 )
 from axonflow_core.dialects.openai_embeddings import embedding_codec
-from axonflow_core.errors import UndetectedFamily
+from axonflow_core.errors import AccessDenied, InvalidCall, Throttled, UndetectedFamily
 from axonflow_core.framing.sse import DONE
+from axonflow_core.frozen import evolve
 from axonflow_core.hookspecs import hookimpl
 
 C = TypeVar("C", bound=AnyCodec)
@@ -122,6 +128,43 @@ ADA = embedding_codec(
     takes_dimensions=False,
     limits=_EMBEDDING_LIMITS,
     evidence=_EVIDENCE,
+)
+
+_INVALID = "invalid_request_error"
+
+
+def _throttled(status: int, code: str) -> ErrorRow:
+    return ErrorRow(error=Throttled, status=status, type=code, code=code, is_retryable=False)
+
+
+OWN_ROWS = (
+    ErrorRow(
+        error=Throttled,
+        status=429,
+        pattern="request too large for .* per min",
+        is_retryable=False,
+    ),
+    _throttled(429, "billing_not_active"),
+    _throttled(400, "billing_hard_limit_reached"),
+    ErrorRow(
+        error=AccessDenied,
+        status=403,
+        type="request_forbidden",
+        code="unsupported_country_region_territory",
+    ),
+    ErrorRow(error=InvalidCall, status=400, type=_INVALID, code="unsupported_parameter"),
+    ErrorRow(error=InvalidCall, status=400, type=_INVALID, code="unsupported_value"),
+    ErrorRow(error=InvalidCall, status=400, type=_INVALID, code="invalid_prompt"),
+    ErrorRow(error=InvalidCall, status=400, type=_INVALID, code="content_policy_violation"),
+)
+"""Those that the dialect does not have. They stand after its rows, for an error of ours without a
+name is written as the first row of its class."""
+
+ERRORS = evolve(
+    openai_chat.ERRORS,
+    name="openai",
+    rows=(*openai_chat.ERRORS.rows, *OWN_ROWS),
+    evidence="documents: OpenAI's guide of error codes and openai-python 3.57, November 2026",
 )
 
 CODECS: tuple[FamilyCodec | EmbeddingCodec, ...] = (CHAT, REASONING, EMBEDDINGS, ADA)

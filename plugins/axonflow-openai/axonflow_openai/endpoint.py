@@ -4,21 +4,18 @@ models."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
-from axonflow_core.dialects.openai_embeddings import CODEC as EMBEDDINGS
 from axonflow_core.endpoint.app import dialect_app
-from axonflow_core.endpoint.calls import Handler
-from axonflow_core.endpoint.credentials import Verifier
-from axonflow_core.endpoint.openai_chat import chat_operation
-from axonflow_core.endpoint.operations import Kind, ModelListing, Operation
+from axonflow_core.endpoint.openai_chat import chat_operation, embeddings_operation
+from axonflow_core.endpoint.operations import Kind, ModelListing, Operation, listing_operations
 from axonflow_core.endpoint.wire import Wire
-from axonflow_core.http.asgi import AsgiApp
 from axonflow_core.messages import Json
 from axonflow_core.plugin_spec import ModelDescription
 
+from .codec import ERRORS
 from .counting import PATH as COUNT_PATH
 from .counting import CountCodec
-from .errors import ERRORS
 
 _CREATED = 1_764_000_000
 """When every model is said to be made: nothing here knows it."""
@@ -38,18 +35,6 @@ def _list(models: Sequence[ModelDescription]) -> Json:
 LISTING = ModelListing(encode_list=_list, encode_model=_as_listed)
 
 
-def embeddings_operation(path: str) -> Operation:
-    """Embeddings at `path`."""
-    return Operation(
-        name="embeddings",
-        kind=Kind.EMBEDDING,
-        path=path,
-        codec=EMBEDDINGS,
-        surface="embeddings",
-        transport_members=frozenset({"model"}),
-    )
-
-
 WIRE = Wire(
     name="openai",
     errors=ERRORS,
@@ -63,14 +48,8 @@ WIRE = Wire(
             codec=CountCodec(),
             transport_members=frozenset({"model"}),
         ),
-        Operation(name="models", kind=Kind.MODELS, method="GET", path="/v1/models", codec=LISTING),
-        Operation(
-            name="model", kind=Kind.MODEL, method="GET", path="/v1/models/{model}", codec=LISTING
-        ),
+        *listing_operations("/v1/models", LISTING),
     ),
 )
-
-
-def openai_app(handler: Handler, verifier: Verifier) -> AsgiApp:
-    """The endpoint that OpenAI's own clients talk to: `ProviderSpec.ingress`."""
-    return dialect_app(WIRE, handler, verifier)
+app = partial(dialect_app, WIRE)
+"""The endpoint that OpenAI's own clients talk to: `ProviderSpec.ingress`."""

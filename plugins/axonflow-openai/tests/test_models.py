@@ -11,10 +11,10 @@ from axonflow_core.codec.registry import CodecRegistry
 from axonflow_core.config import load_config, structure_provider_config
 from axonflow_core.errors import ConfigError
 from axonflow_core.plugin_spec import Life
-from axonflow_core.testing.error_laws import error_laws
+from axonflow_core.testing import error_laws
+from axonflow_openai.codec import ERRORS
 from axonflow_openai.config import OpenAIConfig
-from axonflow_openai.errors import CATALOGUE, ERRORS
-from axonflow_openai.models import ROWS, catalogue, facts_of, price_of, row_of
+from axonflow_openai.provider import MODELS, OpenAIService, catalogue
 
 
 @pytest.mark.parametrize("law", error_laws(ERRORS))
@@ -26,7 +26,7 @@ def test_errors_keep(law: Callable[[], None]) -> None:
 def test_every_row_of_the_catalogue_has_a_codec_and_a_price() -> None:
     listed = catalogue(CodecRegistry())
 
-    assert len(listed.models) == len(ROWS) == len({row.id for row in ROWS})
+    assert len(listed.models) == len({model.id for model in listed.models})
     assert all(model.family and model.input_price for model in listed.models)
     assert {model.kind for model in listed.models} == {"chat", "embedding"}
     assert listed.as_of
@@ -40,19 +40,19 @@ def test_a_model_with_an_end_is_no_longer_active() -> None:
 
 
 def test_a_snapshot_has_the_row_of_its_model_unless_it_has_its_own() -> None:
-    assert row_of("gpt-4o-2024-08-06") is row_of("gpt-4o")
-    assert price_of("gpt-4o-2024-05-13") != price_of("gpt-4o")
-    assert facts_of("gpt-5.4-2026-03-05").max_output_tokens == 128_000
+    assert MODELS.row("gpt-4o-2024-08-06") is MODELS.row("gpt-4o")
+    assert MODELS.id_of("gpt-4o-2024-05-13") == "gpt-4o-2024-05-13"
+    assert MODELS.facts("gpt-5.4-2026-03-05").max_output_tokens == 128_000
 
 
 def test_every_successor_is_in_the_table() -> None:
-    ids = {row.id for row in ROWS}
+    rows = MODELS.rows
 
-    assert {row.successor for row in ROWS if row.successor} <= ids
+    assert {row.successor for row in rows} - {None} <= {row.id for row in rows}
 
 
 def test_every_entry_of_the_errors_says_what_to_do() -> None:
-    assert all(entry.cause and entry.fix for entry in CATALOGUE)
+    assert all(entry.cause and entry.fix for entry in OpenAIService.fixes())
 
 
 # ── the environment ───────────────────────────────────────────────────────────────────────────────

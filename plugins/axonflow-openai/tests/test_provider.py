@@ -36,8 +36,7 @@ from axonflow_core.messages import (
 from axonflow_core.plugin_spec import Services
 from axonflow_core.retrieval import EmbeddingRequest
 from axonflow_core.testing import FakeService, MockTransport, json_answer, provider_test
-from axonflow_openai.codec import CHAT, REASONING
-from axonflow_openai.errors import ERRORS
+from axonflow_openai.codec import CHAT, ERRORS, REASONING
 from axonflow_openai.plugin import axonflow_register_provider
 
 SPEC = axonflow_register_provider()

@@ -45,7 +45,7 @@ from axonflow_core.messages import (
     joined_text,
 )
 
-from ..errors import ERRORS
+from .errors import ERRORS
 from .messages import ABSENT, Calls, decode_message, encode_message
 
 STOP_REASONS = NativeNames(

@@ -47,7 +47,6 @@ from axonflow_core.stream import (
     tool_input,
 )
 
-from ..errors import ERRORS
 from .answers import (
     KNOWN_KEYS,
     TIME_TEXT,
@@ -63,6 +62,7 @@ from .answers import (
     rest_of,
     time_of,
 )
+from .errors import ERRORS
 from .messages import Calls, decode_call, decode_image, encode_calls, encode_image
 
 _SAID = frozenset({"role", "content", "thinking", "images", "tool_calls"})
