@@ -94,13 +94,13 @@ def _value(members: dict[str, Any], kind: Any, place: str) -> Any:
         meant = nearest(name, kinds)
         known = f"; there is `{meant}`" if meant else f", but {', '.join(kinds)}"
         raise wrong(f"{place} has no member `{name}`{known}")
+    for each in attrs.fields(kind):
+        if each.init and each.default is attrs.NOTHING and each.alias not in members:
+            raise wrong(f"{place} lacks the member `{each.alias}`")
     given = {
         name: structured(item, kinds[name], f"{place}: {name}") for name, item in members.items()
     }
-    try:
-        return kind(**given)
-    except TypeError as error:  # a member is missing
-        raise wrong(f"{place}: {error}") from None
+    return kind(**given)
 
 
 @cache

@@ -14,7 +14,6 @@ from axonflow_azure_openai.codec import ERRORS
 from axonflow_azure_openai.config import AzureOpenAIConfig
 from axonflow_azure_openai.plugin import axonflow_register_provider
 from axonflow_azure_openai.provider import AzureService, catalogue, named_model
-from axonflow_core.calls.tokens import Token, Tokens
 from axonflow_core.codec.registry import CodecRegistry
 from axonflow_core.config import ProviderConfig, load_config, structure_provider_config
 from axonflow_core.errors import (
@@ -28,7 +27,6 @@ from axonflow_core.errors import (
     RequestError,
     Throttled,
 )
-from axonflow_core.frozen import Unfit
 from axonflow_core.http.client import HttpRequest
 from axonflow_core.json import dumps, loads
 from axonflow_core.messages import (
@@ -345,38 +343,6 @@ def test_what_a_token_provider_raises_quotes_nothing() -> None:
 
     assert "example.com" not in str(caught.value)
     assert caught.value.hint and "az login" in caught.value.hint
-
-
-def test_what_is_no_token_provider_is_refused() -> None:
-    with pytest.raises(Unfit):
-        SPEC.extras["token_provider"]("a token")
-
-
-def test_a_token_is_replaced_ahead_of_its_end_without_anybody_waiting() -> None:
-    now = [0.0]
-    given = iter([Token(1000.0, "first"), Token(2000.0, "second")])
-    tokens = Tokens(lambda: next(given), clock=lambda: now[0])
-
-    async def asked() -> str:
-        return await tokens.token()
-
-    assert asyncio.run(asked()) == "first"
-    now[0] = 800.0  # less than five minutes are left
-    assert asyncio.run(asked()) == "first"
-    while asyncio.run(asked()) == "first":
-        pass
-    assert asyncio.run(asked()) == "second"
-
-
-def test_a_token_that_has_ended_is_waited_for() -> None:
-    now = [0.0]
-    given = iter([Token(1000.0, "first"), Token(9000.0, "second")])
-    tokens = Tokens(lambda: next(given), clock=lambda: now[0])
-    assert asyncio.run(tokens.token()) == "first"
-
-    now[0] = 1500.0
-
-    assert asyncio.run(tokens.token()) == "second"
 
 
 def test_azure_identity_is_imported_by_the_first_call_that_needs_it() -> None:
