@@ -19,7 +19,7 @@ from axonflow_core.governance.shadows import Shadows
 from axonflow_core.governance.streams import GovernedStream
 from axonflow_core.governance.trail import GovernedCall, Outcome, Trail, code_of
 from axonflow_core.messages import Completion, CompletionRequest
-from axonflow_core.policy.rules import Phase
+from axonflow_core.policy.rules import Mode, Phase
 from axonflow_core.provider import Provider
 from axonflow_core.routing.router import Router
 from axonflow_core.routing.run import Plan
@@ -184,12 +184,21 @@ class Governance:
         """The request as it is sent; None where none is."""
         if call.user:
             trail.user = await self._audit.pseudonym(call.caller.tenant, call.user)
-        request = await self._judged(policy, Phase.REQUEST, call.request, trail)
+        request = await self._judged(
+            policy, Phase.REQUEST, call.request, trail, prompt_mode=call.prompt_mode
+        )
         return request if call.is_made else None
 
-    async def _judged(self, policy: Policy, phase: Phase, value: T, trail: Trail) -> T | None:
+    async def _judged(
+        self,
+        policy: Policy,
+        phase: Phase,
+        value: T,
+        trail: Trail,
+        prompt_mode: Mode = Mode.PROMPT,
+    ) -> T | None:
         """`value` as the policy lets it go; None where it does not."""
-        decision, passed, kept = await judged(policy, phase, value)
+        decision, passed, kept = await judged(policy, phase, value, prompt_mode=prompt_mode)
         trail.decided(decision, kept)
         return passed
 

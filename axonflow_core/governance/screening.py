@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MAX_CHARACTERS_ON_LOOP = 65_536
+MAX_SQL_ON_LOOP = 500
+"""Characters of statements, which are parsed: some 10 us for each."""
 MAX_TEXTS_ON_LOOP = 256
 """Longer texts, and more of them, are evaluated in a thread, so that the event loop goes on
 meanwhile."""
@@ -55,11 +57,19 @@ class Judgement(NamedTuple, Generic[T]):
     could not be evaluated: nobody knows then what is in the texts."""
 
 
-async def judged(policy: Policy, phase: Phase, value: T, write: Write = mask_of) -> Judgement[T]:
+async def judged(
+    policy: Policy,
+    phase: Phase,
+    value: T,
+    write: Write = mask_of,
+    *,
+    prompt_mode: Mode = Mode.PROMPT,
+) -> Judgement[T]:
     """What the policy decides on `value`, and what becomes of it. `write` says what stands in the
-    place of what is redacted."""
-    screened = Screened(value)
-    if policy.has_guests or _is_much(screened.texts):
+    place of what is redacted; `prompt_mode` is the kind of text that messages
+    are."""
+    screened = Screened(value, prompt_mode)
+    if policy.has_guests or _is_much(screened.texts, screened.modes):
         return await asyncio.to_thread(screened.judge, policy, phase, write)
     return screened.judge(policy, phase, write)
 
@@ -68,19 +78,22 @@ async def evaluated(
     policy: Policy, phase: Phase, parts: Mapping[str, str], modes: Mapping[str, Mode] = EMPTY
 ) -> Decision:
     """What the policy decides on these texts. `modes` as `Policy.evaluate` takes them."""
-    if policy.has_guests or _is_much(parts):
+    if policy.has_guests or _is_much(parts, modes):
         return await asyncio.to_thread(policy.evaluate, phase, parts, modes)
     return policy.evaluate(phase, parts, modes)
 
 
-def _is_much(texts: Mapping[str, str]) -> bool:
+def _is_much(texts: Mapping[str, str], modes: Mapping[str, Mode]) -> bool:
+    statements = (text for label, text in texts.items() if modes.get(label) is Mode.SQL)
+    if any(len(text) > MAX_SQL_ON_LOOP for text in statements):
+        return True
     return len(texts) > MAX_TEXTS_ON_LOOP or sum(map(len, texts.values())) > MAX_CHARACTERS_ON_LOOP
 
 
 class Screened(Generic[T]):
     """A value and its texts by their labels."""
 
-    def __init__(self, value: T) -> None:
+    def __init__(self, value: T, prompt_mode: Mode = Mode.PROMPT) -> None:
         self._value: T = value
         self.places: dict[str, Place] = {}
         self.texts: dict[str, str] = {}
@@ -91,6 +104,9 @@ class Screened(Generic[T]):
         """Label -> what the text is, of one that nothing else can stand for."""
         found = screened_texts(value)
         labels = [self._add(place, text) for place, text in found.texts]
+        if prompt_mode is not Mode.PROMPT:
+            messages = (label for label in labels if label.startswith("messages."))
+            self.modes |= dict.fromkeys(messages, prompt_mode)
         for arguments in found.arguments:
             self.modes |= dict.fromkeys(labels[arguments.start : arguments.stop], Mode.PARAMETER)
         self.thought = frozenset(labels[number] for number in found.reasoning)

@@ -44,7 +44,7 @@ from axonflow_core.messages import (
     Usage,
     hidden,
 )
-from axonflow_core.policy.rules import Action, Decision, Finding, Phase, Severity, Verdict
+from axonflow_core.policy.rules import Action, Decision, Finding, Mode, Phase, Severity, Verdict
 from axonflow_core.provider import Provider
 from axonflow_core.routing.run import OUTRUN
 
@@ -76,6 +76,8 @@ class GovernedCall:
     """The way in: `proxy`, `gateway`, `plan`."""
     request_type: str = "chat"
     """The product's word for the kind of request; for the record."""
+    prompt_mode: Mode = Mode.PROMPT
+    """The kind of text that the messages of the request are."""
     user: str | None = field(default=None, repr=False)
     """The user on whose behalf the client calls, as the client names them; a token, it may be."""
     provider: str | None = None

@@ -19,7 +19,7 @@ from axonflow_core.governance.calls import Governance
 from axonflow_core.governance.screening import evaluated
 from axonflow_core.governance.trail import decision_facts
 from axonflow_core.messages import EMPTY, Json, hidden
-from axonflow_core.policy.rules import Decision, Phase, Verdict
+from axonflow_core.policy.rules import Decision, Mode, Phase, Verdict
 from axonflow_core.policy.terms import Surface
 
 if TYPE_CHECKING:
@@ -29,6 +29,11 @@ if TYPE_CHECKING:
 
 MODE = "gateway"
 """The mode that records of decisions name."""
+
+
+def mode_of(request_type: str | None) -> Mode:
+    """The kind of text that a query of that type is."""
+    return Mode.SQL if request_type == "sql" else Mode.PROMPT
 
 
 @frozen(kw_only=True)
@@ -48,6 +53,8 @@ class Question:
     provider: str | None = None
     model: str | None = None
     """What the client is about to call, where it says so."""
+    modes: Mapping[str, Mode] = EMPTY
+    """Label -> the kind of a text that is not of the phase's own."""
     surface: Surface = Surface.GATEWAY
     facts: Mapping[str, Json] = EMPTY
 
@@ -117,7 +124,7 @@ def policy_on(governance: Governance, caller: Caller, question: Question) -> Pol
 
 async def decision_on(policy: Policy, caller: Caller, question: Question) -> Decision:
     """What the policy decides on the texts, and no less than what the client may call at all."""
-    decision = await evaluated(policy, question.phase, question.texts)
+    decision = await evaluated(policy, question.phase, question.texts, question.modes)
     denial = _denial(caller, question, decision)
     if denial is None or decision.verdict in (Verdict.BLOCKED, Verdict.ERROR):
         return decision

@@ -33,7 +33,14 @@ from axonflow_core.governance.trail import (
 from axonflow_core.messages import EMPTY, Json, Usage, hidden
 from axonflow_core.modes import contexts
 from axonflow_core.modes.contexts import Context
-from axonflow_core.modes.decisions import MODE, Question, decision_on, entry_of, policy_on
+from axonflow_core.modes.decisions import (
+    MODE,
+    Question,
+    decision_on,
+    entry_of,
+    mode_of,
+    policy_on,
+)
 from axonflow_core.modes.pricing import Priced, price_of, priced
 from axonflow_core.policy.rules import Decision, Phase, Verdict
 from axonflow_core.policy.terms import Surface
@@ -57,6 +64,8 @@ class Check:
     """What a client is about to send."""
 
     query: str = hidden()
+    request_type: str | None = None
+    """The product's word for the kind of request that the client is about to make."""
     system_prompt: str | None = hidden(default=None)
     """What the client will send before the query, where it says so."""
     user: str | None = field(default=None, repr=False)
@@ -166,6 +175,7 @@ def _question(check: Check) -> Question:
         request_type="pre_check",
         phase=Phase.REQUEST,
         texts=texts,
+        modes={"query": mode_of(check.request_type)},
         unalterable=frozenset() if check.redacts else frozenset(texts),
         user=check.user,
         facts={"data_sources": list(map(word, check.data_sources))},

@@ -9,6 +9,7 @@ from axonflow_core.governance.caller import Caller
 from axonflow_core.governance.calls import Governance
 from axonflow_core.governance.trail import GovernedCall, Outcome
 from axonflow_core.messages import CompletionRequest, Image, Inference, Media, Text, hidden, user
+from axonflow_core.modes.decisions import mode_of
 
 
 @frozen(kw_only=True)
@@ -22,6 +23,7 @@ class ProxyRequest:
     user: str | None = field(default=None, repr=False)
     """On whose behalf the client asks, as it names them."""
     request_type: str = "chat"
+    """The product's word for the kind of request. The query of `sql` is a text of statements."""
     provider: str | None = None
     model: str | None = None
     is_strict: bool | None = None
@@ -48,6 +50,7 @@ async def asked(
             request=completion_request(request),
             mode="proxy",
             request_type=request.request_type,
+            prompt_mode=mode_of(request.request_type),
             user=request.user,
             provider=request.provider,
             model=request.model,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from axonflow_core.frozen import evolve
-from axonflow_core.modes.decisions import Decided, Question, all_decided, decided
+from axonflow_core.modes.decisions import Decided, Question, all_decided, decided, mode_of
 from axonflow_core.policy.rules import Phase
 from axonflow_core.server.client_request import Answer, ClientRequest, refusal
 from axonflow_core.server.fields import MAX_TEXT, Fields, read_object
@@ -103,6 +103,7 @@ def _tried(fields: Fields) -> Question:
         request_type="policy_test",
         phase=Phase.REQUEST,
         texts={"query": fields.text("query", most=MAX_TEXT)},
+        modes={"query": mode_of(fields.optional_text("request_type"))},
     )
 
 

@@ -32,6 +32,7 @@ def check(fields: Fields, headers: Mapping[str, str]) -> Check:
     context = fields.object("context")
     return Check(
         query=fields.text("query", most=MAX_QUERY),
+        request_type=fields.optional_text("request_type") or context.optional_text("request_type"),
         system_prompt=context.optional_text("system_prompt", most=MAX_QUERY),
         provider=context.optional_text("provider"),
         model=context.optional_text("model", most=2_048),
