@@ -107,6 +107,11 @@ def folded(text: str) -> str:
     return text.translate(folding.table)
 
 
+def may_be_folded(text: str, start: int, end: int) -> bool:
+    """Whether there is a character from `start` to before `end` that looks like one of ASCII."""
+    return _folding().changing.search(text, start, end) is not None
+
+
 def _digits(letters: str) -> str:
     """Digits for letters that look like them: 0 for each O, 1 for each I."""
     table = _folding().table

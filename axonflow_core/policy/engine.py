@@ -25,8 +25,18 @@ from axonflow_core.policy.consistency import inconsistencies, outlines
 from axonflow_core.policy.detectors import DETECTORS
 from axonflow_core.policy.detectors.detector import Detector
 from axonflow_core.policy.fingerprint import fingerprint
+from axonflow_core.policy.forms import Span
 from axonflow_core.policy.guests import Guest, GuestFault, Page, searched
-from axonflow_core.policy.hits import MAX_FINDINGS, Failed, Found, Hit, found_by, masked, to_the_end
+from axonflow_core.policy.hits import (
+    MAX_FINDINGS,
+    Failed,
+    Found,
+    Hit,
+    found_by,
+    masked,
+    places_of,
+    to_the_end,
+)
 from axonflow_core.policy.listing import ListedRule, listed_detectors, listed_rule
 from axonflow_core.policy.masks import Write, mask_of
 from axonflow_core.policy.patterns import compiled
@@ -227,20 +237,24 @@ class Policy:
 
     def _hits(self, phase: Phase, page: Page, length: int) -> Iterable[Hit]:
         """What each rule and each detector of the project finds in one part."""
-        searches = self._programs[phase, page.mode].searches_in(page.views)
-        found: dict[int, set[tuple[int, int]]] = {}
+        program = self._programs[phase, page.mode]
+        found: dict[int, set[Span]] = {}
         failed: dict[int, Hit] = {}
         for view in page.views:
-            for number, search in enumerate(searches):
+            for number in program.searches_in(view):
+                search = program.searches[number]
                 try:
                     spans = search.find(view)
                 except Exception as error:
                     failed[number] = self._failed(search, page.label, f"raised {_origin(error)}")
                     continue
                 if spans:
-                    spans = [view.span(start, end) for start, end in spans]
-                    found.setdefault(number, set()).update(to_the_end(spans, length))
-        hits = [Hit(searches[n], page.label, sorted(found[n])) for n in sorted(found)]
+                    found.setdefault(number, set()).update(places_of(view, spans, length))
+        hits = [
+            Hit(program.searches[number], page.label, sorted(found[number]))
+            for number in sorted(found)
+            if found[number]
+        ]
         return [*hits, *failed.values()] if failed else hits
 
     def _hits_of_guests(self, parts: Mapping[str, str], pages: Sequence[Page]) -> Iterator[Hit]:

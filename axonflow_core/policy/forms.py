@@ -35,6 +35,7 @@ from typing import NamedTuple, TypeAlias
 from unicodedata import category, combining, is_normalized, normalize
 
 from axonflow_core.policy.confusables import folded as folded_text
+from axonflow_core.policy.confusables import may_be_folded
 
 SLICE = 16_384
 """Characters that are rewritten at once."""
@@ -323,6 +324,20 @@ def _before_escape(text: str, place: int) -> int:
 _NORMALIZING = _Rewriting(_changing, _normal, _before_marks)
 _BLANKING = _Rewriting(_changing, _blanked, _before_marks)
 _DECODING = _Rewriting(_escapes, _decoded, _before_escape)
+
+
+# ── what may change ───────────────────────────────────────────────────────────────────────────────
+
+
+def may_change(text: str, start: int, end: int) -> bool:
+    """Whether the characters from `start` to before `end` may be others in another form."""
+    patterns = _patterns()
+    escape = _ESCAPED.search(text, start, end + _MAX_ESCAPE)
+    if escape is not None and escape.start() < end:
+        return True
+    if text.isascii():
+        return patterns.control.search(text, start, end) is not None
+    return may_be_folded(text, start, end) or patterns.single.search(text, start, end) is not None
 
 
 # ── folding ───────────────────────────────────────────────────────────────────────────────────────

@@ -136,7 +136,7 @@ class Search:
             return GuestFault(self._fault)
         found: dict[str, set[tuple[int, int]]] = {}
         for label, view, spans in self._found:
-            found.setdefault(label, set()).update(view.span(*span) for span in spans)
+            found.setdefault(label, set()).update(view.places(spans))
         return found
 
 

@@ -6,10 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from axonflow_core.messages import EMPTY
+from axonflow_core.policy.forms import Span
 from axonflow_core.policy.masks import Masked, Write, mask_of, with_masks
 from axonflow_core.policy.programs import Search
 from axonflow_core.policy.rules import POLICY_ERROR, RANKS, Action, Finding, Phase
-from axonflow_core.policy.searches import MAX_SPANS
+from axonflow_core.policy.searches import MAX_SPANS, Spans
+from axonflow_core.policy.views import View
 
 MAX_FINDINGS = 20
 """Findings of one rule in one part that a decision lists; `Decision.unlisted` counts the others."""
@@ -75,6 +77,15 @@ def found_by(hit: Hit) -> Found:
     """What whoever looks at a text that is still arriving wants of a hit."""
     search = hit.search
     return Found(search.name, search.category, search.action, search.reason, hit.spans)
+
+
+def places_of(view: View, spans: Spans, length: int) -> Iterable[Span]:
+    """Where in a text of that length the spans of one search are. The last of `MAX_SPANS` ends with
+    the text: there may be more, which a mask must not leave."""
+    if len(spans) < MAX_SPANS:
+        return view.places(spans)
+    start, _ = view.span(*spans[-1])
+    return *view.places(spans[:-1]), (start, length)
 
 
 def to_the_end(spans: list[tuple[int, int]], length: int) -> list[tuple[int, int]]:

@@ -8,6 +8,8 @@ busy for a minute.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from functools import cache
 from typing import Any, TypeAlias
 
 from axonflow_core.errors import ConfigError
@@ -36,7 +38,7 @@ def compiled(pattern: str) -> Regexp:
         raise Unfit(f"a pattern of at most {MAX_PATTERN:,} characters", f"one of {len(pattern):,}")
     if re.search(_ANY_BYTE, pattern):
         raise Unfit("a pattern of whole characters", r"one with `\C`", r"write (?s:.) for \C")
-    regexp = _compiled(pattern, captures=False)
+    regexp = _compiled(pattern)
     if regexp.programsize > MAX_PROGRAM:
         got = f"one of {regexp.programsize:,}"
         raise Unfit(f"a pattern of at most {MAX_PROGRAM:,} instructions", got, "repeat less in it")
@@ -53,6 +55,19 @@ def capturing(pattern: str) -> Regexp:
     return _compiled(pattern, captures=True)
 
 
+@cache
+def united(patterns: Sequence[str]) -> Regexp:
+    """The automaton for patterns that come with the project, any one of them: the same one whoever
+    asks."""
+    return _compiled("|".join(f"(?:{pattern})" for pattern in patterns))
+
+
+@cache
+def literals(words: Sequence[bytes]) -> Regexp:
+    """The automaton for texts of ASCII, the longest at each place: the same one whoever asks."""
+    return _compiled("|".join(quoted(word.decode()) for word in words), is_longest=True)
+
+
 def checked(pattern: str) -> None:
     """Raise `Unfit` as `compiled` does. Where google-re2 is not installed the pattern passes: a
     configuration can be checked where it is not served."""
@@ -62,7 +77,7 @@ def checked(pattern: str) -> None:
         return
 
 
-def _compiled(pattern: str, *, captures: bool) -> Regexp:
+def _compiled(pattern: str, *, captures: bool = False, is_longest: bool = False) -> Regexp:
     try:
         import re2
     except ImportError:
@@ -71,6 +86,7 @@ def _compiled(pattern: str, *, captures: bool) -> Regexp:
     options = re2.Options()
     options.log_errors = False  # RE2 would write the pattern to stderr
     options.never_capture = not captures  # spans of groups cost a second, slower search
+    options.longest_match = is_longest
     try:
         return re2.compile(pattern, options)
     except re2.error as error:

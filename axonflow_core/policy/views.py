@@ -10,22 +10,41 @@ What somebody hides from a rule is seen by a person or a model all the same, in 
     the same with a blank for each character that is not displayed, where there are any
 
 A form that is the same as another is left out: most texts have one view, those with typographic
-quotes two, and none has more than `MAX_VIEWS`. What is found in any view is a span of the original
-text, in characters.
+quotes two or three. What is found in any view is a span of the original text, in characters.
+
+A long text has forms at a few places, as a rule, and at each of them others. So its forms are those
+of its parts: cells in which something changes, with one more before and behind.
+
+    text    ──────────────────── ％２７ ────────────────────── &quot; ──────────────
+    cells   ┴──────┴──────┴──────┴─core─┴──────┴──────┴──────┴─core─┴──────┴──────
+    parts                 └────────────────────┘      └────────────────────┘
+
+At the ends of a part a rule could see what is none: the end of a text, half of a number. What it
+finds there counts only where it reaches into the core; anything else is found in another view.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
+from typing import NamedTuple
 
 from axonflow_core.policy import forms
-from axonflow_core.policy.forms import CONTROLS, Form
+from axonflow_core.policy.forms import CONTROLS, Form, Span
 
 LAYERS = 3
 """How often a text is decoded: who hides something encodes it twice, and may have found it
 encoded."""
 MAX_VIEWS = 1 + 3 * (LAYERS + 1)
+"""The views of a text, or of a part of one."""
+CELL = 400
+"""Characters around what changes in a long text that are searched in its forms, at least."""
+MAX_CORE = 6
+"""Cells of a core."""
+MAX_WHOLE = CELL * (MAX_CORE + 2)
+"""Characters of a text that has no parts."""
+_EDGE = 64
+"""Characters at the end of a part in which what is found may be none."""
 _CONTINUATION = bytes(range(0x80, 0xC0))
 """The bytes of UTF-8 that begin no character."""
 _CHANGING = b"%&\\" + bytes(range(0x80, 0x100)) + "".join(CONTROLS).encode()
@@ -34,14 +53,41 @@ _STEP = 1_024
 """Bytes between two places at which the characters before are counted."""
 
 
-class View:
-    """A form of a text in bytes."""
+class _Part(NamedTuple):
+    """A part of a text, in characters."""
 
-    def __init__(self, data: bytes, form: Form | None = None) -> None:
-        """`form` is what `data` has in bytes; None for the text itself."""
+    start: int
+    end: int
+    core: Span
+    length: int
+    """Of the text."""
+
+    def has(self, start: int, end: int) -> bool:
+        """Whether what is found there counts."""
+        is_inside = start - self.start >= _EDGE or self.start == 0
+        is_inside = is_inside and (self.end - end >= _EDGE or self.end == self.length)
+        return is_inside or (start < self.core[1] and end > self.core[0])
+
+
+class View:
+    """A form of a text, or of a part of it, in bytes."""
+
+    def __init__(
+        self,
+        data: bytes,
+        form: Form | None = None,
+        part: _Part | None = None,
+        *,
+        is_folded_too: bool = False,
+    ) -> None:
+        """`form` is what `data` has in bytes; None for the text itself. Without a `part` it is of
+        all of the text."""
         self.data = data
         """The form in UTF-8. Halves of surrogate pairs are three bytes that match nothing."""
+        self.is_folded_too = is_folded_too
+        """Whether another view is the same with ASCII for what looks like it."""
         self._form = form
+        self._part = part
         self._lowered: bytes | None = None  # `cached_property` takes a lock
 
     @property
@@ -54,7 +100,15 @@ class View:
     def span(self, start: int, end: int) -> tuple[int, int]:
         """The characters of the original that the bytes from `start` to before `end` are."""
         first, last = self._characters(start), self._characters(end)
-        return (first, last) if self._form is None else self._form.span(first, last)
+        if self._form is not None:
+            first, last = self._form.span(first, last)
+        offset = self._part.start if self._part else 0
+        return first + offset, last + offset
+
+    def places(self, spans: Iterable[Span]) -> list[Span]:
+        """What is found at these bytes, as characters of the original."""
+        places = [self.span(start, end) for start, end in spans]
+        return [one for one in places if self._part.has(*one)] if self._part else places
 
     def _characters(self, end: int) -> int:
         """How many characters begin before the byte `end`."""
@@ -77,14 +131,47 @@ class View:
         return counts
 
 
-def views_of(text: str) -> tuple[View, ...]:
+def views_of(text: str) -> list[View]:
     """The views of a text, itself first."""
     data = text.encode("utf-8", "surrogatepass")
-    if len(data.translate(None, _CHANGING)) == len(data):
-        return (View(data),)
-    others = {form.text: form for form in _forms(text)}
-    others.pop(text, None)
-    return View(data), *(View(_bytes(text), form) for text, form in others.items())
+    views = [View(data)]
+    if len(data.translate(None, _CHANGING)) < len(data):
+        if len(text) <= MAX_WHOLE:
+            views += _views(text, None)
+        else:
+            for part in _parts(text):
+                views += _views(text[part.start : part.end], part)
+    return views
+
+
+def _views(text: str, part: _Part | None) -> Iterator[View]:
+    """The views of a text, or of a part of one, without itself."""
+    forms = {form.text: (form, is_folded_too) for form, is_folded_too in _forms(text)}
+    forms.pop(text, None)
+    for each, (form, is_folded_too) in forms.items():
+        data = each.encode("utf-8", "surrogatepass")
+        yield View(data, form, part, is_folded_too=is_folded_too)
+
+
+def _parts(text: str) -> Iterator[_Part]:
+    """The parts of a long text in which something may change."""
+    length, core = len(text), (0, 0)
+    for start in range(0, length, CELL):
+        end = start + CELL
+        if not forms.may_change(text, start, end):
+            continue
+        if core[1] == start and end - core[0] <= MAX_CORE * CELL:
+            core = core[0], end
+        else:
+            yield from _around(core, length)
+            core = start, end
+    yield from _around(core, length)
+
+
+def _around(core: Span, length: int) -> Iterator[_Part]:
+    start, end = core
+    if end:
+        yield _Part(max(0, start - CELL), min(length, end + CELL), core, length)
 
 
 def normal(text: str) -> str:
@@ -92,16 +179,17 @@ def normal(text: str) -> str:
     return forms.normal(Form(text)).text
 
 
-def _forms(text: str) -> Iterator[Form]:
-    """Every form of `text`, some of them more than once."""
+def _forms(text: str) -> Iterator[tuple[Form, bool]]:
+    """Every form of `text`, some of them more than once, and whether it is there folded, too."""
     hides = False
     for form, is_hiding in _layers(Form(text), blank=False):
         hides |= is_hiding
-        yield form
-        yield forms.folded(form)
+        folded = forms.folded(form)
+        yield form, folded is not form
+        yield folded, False
     if hides:
         for form, _ in _layers(Form(text), blank=True):
-            yield forms.folded(form)
+            yield forms.folded(form), False
 
 
 def _layers(form: Form, *, blank: bool) -> Iterator[tuple[Form, bool]]:
@@ -113,10 +201,6 @@ def _layers(form: Form, *, blank: bool) -> Iterator[tuple[Form, bool]]:
             form = decoded
         else:
             return
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")
 
 
 def _beginnings(data: bytes) -> int:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from axonflow_core.policy.confusables import folded
-from axonflow_core.policy.views import MAX_VIEWS, View, normal, views_of
+from axonflow_core.policy.views import CELL, MAX_VIEWS, MAX_WHOLE, View, normal, views_of
 
 from .evasions import EVASIONS
 
@@ -228,3 +228,54 @@ def test_no_text_takes_more_than_linear_time_nor_much_memory(text: str) -> None:
         view.span(0, len(view.data))
     assert time.process_time() - start < 6
     assert max(len(view.data) for view in views) <= 2 * len(in_bytes(text))
+
+
+# ── long texts ────────────────────────────────────────────────────────────────────────────────────
+
+
+@given(
+    st.integers(0, 3 * CELL), st.integers(0, 3 * CELL), st.sampled_from(["％２７", "&#39;", "О"])
+)
+def test_in_a_long_text_what_is_hidden_has_its_place(before: int, behind: int, sign: str) -> None:
+    text = f"{'a ' * before}<{sign}>{'b ' * behind}{'c' * MAX_WHOLE}"
+    found = [
+        text[slice(*place)]
+        for view in views_of(text)
+        if (match := re.search(b"<['O]>", view.data))
+        for place in view.places([match.span()])
+    ]
+    assert found == [f"<{sign}>"]
+
+
+def test_a_long_text_has_forms_at_the_places_that_change_alone() -> None:
+    text = "a " * 50_000 + "&amp;" + "b " * 50_000
+    _, part = views_of(text)
+    assert b"&" in part.data and len(part.data) <= 3 * CELL
+
+
+@pytest.mark.parametrize("pattern", [rb"^a", rb"a ?\Z", rb"^[\w ]{9}"])
+def test_the_end_of_a_part_is_none_of_the_text(pattern: bytes) -> None:
+    text = "b " + "a " * 20_000 + "&amp;" + "a " * 20_000 + "b"
+    _, part = views_of(text)
+    match = re.search(pattern, part.data)
+    assert match is not None
+    assert part.places([match.span()]) == []
+
+
+def test_what_reaches_from_its_core_to_the_end_of_a_part_counts() -> None:
+    text = "b" * 20_000 + "&amp;" + "a" * 20_000
+    _, part = views_of(text)
+    match = re.search(b"&a+", part.data)
+    assert match is not None
+    ((start, end),) = part.places([match.span()])
+    assert start == 20_000 and end >= start + CELL
+
+
+@given(st.lists(st.sampled_from(["lorem ", "ipsum, ", "ｄｏｌｏｒ ", "%41 ", "\n"]), max_size=30))
+def test_no_place_of_a_long_text_is_left_out(words: list[str]) -> None:
+    text = "".join(words) * 60
+    seen = bytearray(len(text))
+    for view in views_of(text)[1:]:
+        start, end = view.span(0, len(view.data))
+        seen[start:end] = bytes([1]) * (end - start)
+    assert all(seen[at] for at, one in enumerate(text) if not one.isascii() or one == "%")
