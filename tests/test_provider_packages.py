@@ -46,7 +46,8 @@ def test_a_package_has_at_most_400_lines_besides_its_codec(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "module"), [(name, module) for name, codec in CODECS.items() for module in codec]
+    ("name", "module"),
+    [(name, module) for name, codec in CODECS.items() for module in sorted(codec)],
 )
 def test_what_is_called_a_codec_is_there(name: str, module: str) -> None:
     assert (PACKAGES[name] / module).exists()
