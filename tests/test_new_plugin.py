@@ -35,6 +35,7 @@ class Kind:
     package: str
     tests: int
     golden: str | None = None
+    tables: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return " ".join(self.arguments)
@@ -43,7 +44,7 @@ class Kind:
 KINDS = (
     Kind(("codec",), "axonflow-bedrock-{}", 24, "hello"),
     Kind(("codec", "--chat"), "axonflow-bedrock-{}", 24, "conversation"),
-    Kind(("provider",), "axonflow-provider-{}", 18),
+    Kind(("provider",), "axonflow-provider-{}", 18, tables=("errors.toml",)),
 )
 every_kind = pytest.mark.parametrize("kind", KINDS, ids=str)
 
@@ -78,6 +79,7 @@ def test_a_package_is_small_and_complete(kind: Kind, run: Run, tmp_path: Path) -
     assert files == [
         "README.md",
         f"{module}/__init__.py",
+        *(f"{module}/{table}" for table in kind.tables),
         f"{module}/py.typed",
         "pyproject.toml",
         *([f"tests/golden/{kind.golden}.json"] if kind.golden else []),

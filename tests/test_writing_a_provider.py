@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 PAGE = Page("writing-a-provider.md")
 PROVIDER = "axonflow_provider_acme/__init__.py"
+ERRORS = "axonflow_provider_acme/errors.toml"
 
 
 def test_every_block_is_a_file_or_a_command() -> None:
@@ -49,4 +50,6 @@ def test_the_command_writes_the_same_provider(
     written = environment.run("axonflow", "plugins", "new", "provider", "acme", cwd=tmp_path)
 
     assert written.returncode == 0, written.stderr
-    PAGE.assert_same_code(tmp_path / "axonflow-provider-acme", PROVIDER, "tests/test_acme.py")
+    PAGE.assert_same_code(
+        tmp_path / "axonflow-provider-acme", PROVIDER, ERRORS, "tests/test_acme.py"
+    )

@@ -83,6 +83,7 @@ PROVIDER = Template(
         **_PACKAGE,
         "provider/README.md": "README.md",
         "provider/provider.py": "$module/__init__.py",
+        "provider/errors.toml": "$module/errors.toml",
         "provider/test.py": "tests/test_$identifier.py",
     },
 )
