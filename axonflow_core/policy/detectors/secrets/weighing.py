@@ -1,0 +1,93 @@
+"""What is no secret though a rule's pattern matches it: too regular, a placeholder, allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import log2
+
+from axonflow_core.policy.detectors.secrets.forms import Candidate
+from axonflow_core.policy.detectors.secrets.gitleaks import GENERAL, SecretRule, allowed_by_all
+from axonflow_core.policy.patterns import Regexp, capturing, quoted
+
+LEAST_ENTROPY = 2.0
+"""Bits for each byte of a secret whose rule says nothing of them: more than a few characters that
+are repeated have."""
+_MAX_LINE = 1_000
+"""Bytes of a line before and behind what an allowlist looks at."""
+_NAME = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
+_MAX_NAME = 50
+_PLACEHOLDER = (
+    r"(?i)example|placeholder|change_?me|redacted|dummy|sample|foobar|qwerty|insert|replace"
+    r"|your[_.-]|your(?:api|key|token|secret|password)|x{5}|\*{3}|\.{3}"
+    r"|<[^<>]*>|\$\{|\$\(|\{\{|%\(|12345678|abcdefgh|deadbeef"
+    r"|(?-i:eyJzdWIiOiIxMjM0NTY3ODkw)"  # {"sub":"1234567890, in tokens that show what one is
+)
+"""What people write where a secret would stand, and what documents show. AWS's own examples are
+`AKIAIOSFODNN7EXAMPLE` and one that ends in `EXAMPLEKEY`; source: AWS, "Managing access keys"."""
+_DOCUMENTED = frozenset(
+    {
+        b"sk_test_BQokikJOvBiI2HlWgH4olfQ2",  # https://docs.stripe.com/api/authentication, 2026
+    }
+)
+_COMMIT = r"\A[0-9a-f]{40}\z"
+"""What names a commit of git; a secret only where a label says so."""
+_UUID = r"\A(?i:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\z"
+"""An identifier, and a secret only where a label of its vendor says so."""
+
+
+def entropy(secret: bytes) -> float:
+    """Shannon's entropy of the bytes, in bits for each."""
+    length = len(secret)
+    counts = map(secret.count, set(secret))
+    return log2(length) - sum(count * log2(count) for count in counts) / length
+
+
+class Scale:
+    """Weighs what may be a secret of one rule. Its patterns are compiled at once."""
+
+    def __init__(self, rule: SecretRule) -> None:
+        self._is_labelled = rule.is_labelled
+        self._least = rule.entropy or LEAST_ENTROPY
+        self._tests = _tests(rule)
+
+    def is_secret(self, data: bytes, candidate: Candidate) -> bool:
+        """Whether the candidate is a secret."""
+        for target, test in self._tests.items():
+            if test.search(self._part(target, data, candidate)) is not None:
+                return False
+        secret = data[candidate.start : candidate.end]
+        return entropy(secret) > self._least and secret not in _DOCUMENTED
+
+    def _part(self, target: str, data: bytes, candidate: Candidate) -> bytes:
+        """What an allowlist looks at."""
+        start, end = candidate.match
+        if target == "line":
+            before = data[max(0, start - _MAX_LINE) : start].rpartition(b"\n")[2]
+            return before + data[start:end] + data[end : end + _MAX_LINE].partition(b"\n")[0]
+        if target == "match":
+            return data[self._start_of_name(data, start) : end]
+        return data[candidate.start : candidate.end]
+
+    def _start_of_name(self, data: bytes, start: int) -> int:
+        """Where the name begins that ends with the label: upstream's patterns match all of it."""
+        if not self._is_labelled:
+            return start
+        before = data[max(0, start - _MAX_NAME) : start]
+        return start - len(before) + len(before.rstrip(_NAME))
+
+
+def _tests(rule: SecretRule) -> Mapping[str, Regexp]:
+    """What allowlists look at -> what is searched there, and says that it is no secret."""
+    patterns: dict[str, list[str]] = {"secret": [_PLACEHOLDER]}
+    if not rule.is_labelled:
+        patterns["secret"].append(_COMMIT)
+    if rule.id == GENERAL:
+        patterns["secret"].append(_UUID)
+    for allowlist in (*rule.allowlists, allowed_by_all()):
+        patterns.setdefault(allowlist.target, []).extend(allowlist.regexes)
+        if allowlist.stopwords:
+            patterns["secret"].append(f"(?i:{'|'.join(map(quoted, allowlist.stopwords))})")
+    return {
+        target: capturing("|".join(f"(?:{one})" for one in alternatives))
+        for target, alternatives in patterns.items()
+    }
