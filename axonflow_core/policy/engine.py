@@ -25,16 +25,15 @@ from axonflow_core.policy.consistency import inconsistencies, outlines
 from axonflow_core.policy.detectors import DETECTORS
 from axonflow_core.policy.detectors.detector import Detector
 from axonflow_core.policy.fingerprint import fingerprint
-from axonflow_core.policy.forms import Span
 from axonflow_core.policy.guests import Guest, GuestFault, Page, searched
 from axonflow_core.policy.hits import (
     MAX_FINDINGS,
     Failed,
     Found,
     Hit,
+    Places,
     found_by,
     masked,
-    places_of,
     to_the_end,
 )
 from axonflow_core.policy.listing import ListedRule, listed_detectors, listed_rule
@@ -238,22 +237,24 @@ class Policy:
     def _hits(self, phase: Phase, page: Page, length: int) -> Iterable[Hit]:
         """What each rule and each detector of the project finds in one part."""
         program = self._programs[phase, page.mode]
-        found: dict[int, set[Span]] = {}
+        found: dict[int, Places] = {}
         failed: dict[int, Hit] = {}
         for view in page.views:
             for number in program.searches_in(view):
-                search = program.searches[number]
+                search, places = program.searches[number], found.get(number)
+                if places is not None and not places.wants(view):
+                    continue
                 try:
                     spans = search.find(view)
                 except Exception as error:
                     failed[number] = self._failed(search, page.label, f"raised {_origin(error)}")
                     continue
                 if spans:
-                    found.setdefault(number, set()).update(places_of(view, spans, length))
+                    found.setdefault(number, Places(length)).add(view, spans)
         hits = [
-            Hit(program.searches[number], page.label, sorted(found[number]))
+            Hit(program.searches[number], page.label, spans)
             for number in sorted(found)
-            if found[number]
+            if (spans := found[number].sorted())
         ]
         return [*hits, *failed.values()] if failed else hits
 

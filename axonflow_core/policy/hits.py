@@ -79,13 +79,36 @@ def found_by(hit: Hit) -> Found:
     return Found(search.name, search.category, search.action, search.reason, hit.spans)
 
 
-def places_of(view: View, spans: Spans, length: int) -> Iterable[Span]:
-    """Where in a text of that length the spans of one search are. The last of `MAX_SPANS` ends with
-    the text: there may be more, which a mask must not leave."""
-    if len(spans) < MAX_SPANS:
-        return view.places(spans)
-    start, _ = view.span(*spans[-1])
-    return *view.places(spans[:-1]), (start, length)
+class Places:
+    """Where one search found something in the views of a text, in characters: at most `MAX_SPANS`,
+    of which the last ends with the text. There may be more, which a mask must not leave."""
+
+    def __init__(self, length: int) -> None:
+        self._length = length
+        self._spans = set[Span]()
+        self._all_from = length
+        """From here on everything is found."""
+
+    def wants(self, view: View) -> bool:
+        """Whether more may be found in a view than is."""
+        return view.start < self._all_from
+
+    def add(self, view: View, spans: Spans) -> None:
+        """Add what was found in a view, in bytes."""
+        self._spans.update(view.places(spans))
+        if len(spans) >= MAX_SPANS:
+            self._end_at(view.span(*spans[-1])[0])
+        if len(self._spans) > MAX_SPANS:
+            self._end_at(sorted(self._spans)[MAX_SPANS - 1][0])
+
+    def _end_at(self, start: int) -> None:
+        self._all_from = min(start, self._all_from)
+        kept = (one for one in self._spans if one[0] < self._all_from)
+        self._spans = {*kept, (self._all_from, self._length)}
+
+    def sorted(self) -> list[Span]:
+        """The spans in ascending order."""
+        return sorted(self._spans)
 
 
 def to_the_end(spans: list[tuple[int, int]], length: int) -> list[tuple[int, int]]:

@@ -91,6 +91,11 @@ class View:
         self._lowered: bytes | None = None  # `cached_property` takes a lock
 
     @property
+    def start(self) -> int:
+        """Where what the view is of begins in the text."""
+        return self._part.start if self._part else 0
+
+    @property
     def lowered(self) -> bytes:
         """`data` with the capitals of ASCII as small letters."""
         if self._lowered is None:
@@ -102,8 +107,7 @@ class View:
         first, last = self._characters(start), self._characters(end)
         if self._form is not None:
             first, last = self._form.span(first, last)
-        offset = self._part.start if self._part else 0
-        return first + offset, last + offset
+        return first + self.start, last + self.start
 
     def places(self, spans: Iterable[Span]) -> list[Span]:
         """What is found at these bytes, as characters of the original."""
