@@ -39,6 +39,8 @@ _NAMES = {
     ),
     "output_types": "schema_of",
     "plugin_spec": "Emulator ProviderSpec Services",
+    "policy.detectors.detector": "Detector",
+    "policy.rules": "Action Mode Severity",
     "provider": "CompletionStream ForwardedAnswer Health NativeCall Provider",
     "retrieval": (
         "AudioVideo EmbeddingInput EmbeddingRequest Embeddings Encoding MixedInput Purpose "

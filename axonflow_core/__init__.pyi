@@ -104,6 +104,10 @@ from axonflow_core.output_types import schema_of as schema_of
 from axonflow_core.plugin_spec import Emulator as Emulator
 from axonflow_core.plugin_spec import ProviderSpec as ProviderSpec
 from axonflow_core.plugin_spec import Services as Services
+from axonflow_core.policy.detectors.detector import Detector as Detector
+from axonflow_core.policy.rules import Action as Action
+from axonflow_core.policy.rules import Mode as Mode
+from axonflow_core.policy.rules import Severity as Severity
 from axonflow_core.provider import CompletionStream as CompletionStream
 from axonflow_core.provider import ForwardedAnswer as ForwardedAnswer
 from axonflow_core.provider import Health as Health

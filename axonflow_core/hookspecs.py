@@ -5,13 +5,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import pluggy
 
 from axonflow_core.codec import FamilyCodec
 from axonflow_core.codec.unary import EmbeddingCodec, RerankCodec, TokenCounter
 from axonflow_core.plugin_spec import ProviderSpec
+
+if TYPE_CHECKING:
+    from axonflow_core.policy.detectors.detector import Detector
 
 F = TypeVar("F", bound=Callable[..., Any])
 PluginCodec: TypeAlias = FamilyCodec | EmbeddingCodec | RerankCodec | TokenCounter
@@ -49,4 +52,15 @@ def axonflow_register_codec() -> PluginCodec | Sequence[PluginCodec]:  # type: i
     be cheap and do no I/O. Returns one codec or a list of them (surfaces, variants, kinds). An
     exception marks this entry point failed and is logged; the other families are loaded, unless
     `AXONFLOW_STRICT_PLUGINS=1`.
+    """
+
+
+@hookspec
+def axonflow_register_detector() -> Detector | Sequence[Detector]:  # type: ignore[empty-body]
+    """Register the detectors of an entry point in the group `axonflow.detectors`.
+
+    Called when `policies: {detectors: […]}` names the entry point, at start and at each reload, and
+    by commands that check the configuration; it must be cheap and do no I/O. Returns one `Detector`
+    or a list of them. An exception becomes a `PluginError` and stops the start-up: a wall that is
+    missing must not go unnoticed.
     """

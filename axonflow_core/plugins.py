@@ -3,6 +3,7 @@ what failed.
 
     axonflow.providers             one entry point a provider, named as its key (or `type:`) in YAML
     axonflow.codecs.<provider>     one entry point a model family
+    axonflow.detectors             one entry point for detectors of policies (`detector_plugins`)
 
 Finding reads metadata and imports nothing. Each entry point to be loaded gets a pluggy manager of
 its own. One manager for all (`load_setuptools_entrypoints`) silently skips a name that occurs in
@@ -58,6 +59,8 @@ PROVIDERS = "axonflow.providers"
 """The group of provider plugins."""
 CODECS = "axonflow.codecs."
 """The prefix of the groups of codec plugins; the provider's name follows."""
+DETECTORS = "axonflow.detectors"
+"""The group of detectors of policies (`detector_plugins`)."""
 VARIABLES = "axonflow.variables"
 """The group that says which provider a variable is for, where its name does not begin with the
 provider's: `GOOGLE_API_KEY = "gemini"`."""
@@ -161,7 +164,7 @@ def named_variables() -> Mapping[str, str]:
 
 
 def _is_ours(group: str) -> bool:
-    return group == PROVIDERS or group.startswith(CODECS)
+    return group in (PROVIDERS, DETECTORS) or group.startswith(CODECS)
 
 
 def _origin_of(distribution: Distribution | None) -> tuple[str, str, str]:
@@ -196,7 +199,7 @@ def _normalised(name: str) -> str:
 # ── loading one ───────────────────────────────────────────────────────────────────────────────────
 
 
-def _call(plugin: FoundPlugin, hook: str, environment: Mapping[str, str]) -> list[Any]:
+def results_of(plugin: FoundPlugin, hook: str, environment: Mapping[str, str]) -> list[Any]:
     """Import the plugin and return the results of its implementations of `hook`, at least one.
 
     `PluginError` names the step that failed: import, version of the hooks, signature, call; or that
@@ -364,37 +367,39 @@ def load_provider(
     installed = find_plugins(PROVIDERS) if installed is None else installed
     offers = [plugin for plugin in installed if plugin.name == name]
     if not offers:
-        raise _missing_provider(name, [plugin.name for plugin in installed])
+        raise missing("provider", name, [plugin.name for plugin in installed])
     if all(is_blocked(plugin, environment) for plugin in offers):
         raise PluginError(
             f"the provider {name} is blocked", hint=f"remove {name} from AXONFLOW_BLOCK_PLUGINS"
         )
     allowed = [plugin for plugin in offers if not is_blocked(plugin, environment)]
     if len(allowed) > 1:
-        raise _claimed_twice(f"the provider {name}", allowed)
+        raise claimed_twice(f"the provider {name}", allowed)
     return _spec_of(allowed[0], environment)
 
 
 def _spec_of(plugin: FoundPlugin, environment: Mapping[str, str]) -> ProviderSpec:
     """The one `ProviderSpec` that the plugin returns."""
-    results = _call(plugin, "axonflow_register_provider", environment)
+    results = results_of(plugin, "axonflow_register_provider", environment)
     if len(results) == 1 and isinstance(results[0], ProviderSpec):
         return results[0]
-    raise _wrong_return(plugin, "axonflow_register_provider", results, "one ProviderSpec")
+    raise wrong_return(plugin, "axonflow_register_provider", results, "one ProviderSpec")
 
 
-def _missing_provider(name: str, installed: Iterable[str]) -> PluginError:
+def missing(kind: str, name: str, installed: Iterable[str]) -> PluginError:
+    """The error for a plugin of that kind that no distribution offers."""
     name = name if len(name) <= _MAX_SHOWN else f"{name[:_MAX_SHOWN]}…"
     near = nearest(name, installed)
     return PluginError(
-        f"no installed plugin offers the provider {name}; installed: "
+        f"no installed plugin offers the {kind} {name}; installed: "
         f"{', '.join(sorted(installed)) or 'none'}",
         hint=(f"did you mean `{near}`? Otherwise " if near else "")
         + "install the package that offers it",
     )
 
 
-def _claimed_twice(what: str, offers: Sequence[FoundPlugin]) -> PluginError:
+def claimed_twice(what: str, offers: Sequence[FoundPlugin]) -> PluginError:
+    """The error for what several distributions offer."""
     names = " and ".join(f"{plugin.distribution} {plugin.version}" for plugin in offers)
     return PluginError(
         f"two distributions offer {what}: {names}",
@@ -403,7 +408,7 @@ def _claimed_twice(what: str, offers: Sequence[FoundPlugin]) -> PluginError:
     )
 
 
-def _wrong_return(plugin: FoundPlugin, hook: str, results: object, wanted: str) -> PluginError:
+def wrong_return(plugin: FoundPlugin, hook: str, results: object, wanted: str) -> PluginError:
     """The error for a hook that returned something else than it should."""
     kinds = (
         ", ".join(type(result).__name__ for result in results)
@@ -512,7 +517,7 @@ class _Gathering:
         several of them fail."""
         try:
             if len(rivals) > 1:
-                raise _claimed_twice(what, rivals)
+                raise claimed_twice(what, rivals)
             self._codecs[rivals[0]] = _codecs_of(rivals[0], self._environment)
         except PluginError as error:
             self._fail(rivals, error)
@@ -524,7 +529,7 @@ class _Gathering:
         )
         for (_, name, surface), rivals in claims.items():
             if len(rivals) > 1:
-                self._fail(rivals, _claimed_twice(f"a codec for {name} on {surface}", rivals))
+                self._fail(rivals, claimed_twice(f"a codec for {name} on {surface}", rivals))
 
     def claiming_as(self, waiting: Mapping[FoundPlugin, Sequence[Claim]]) -> list[FoundPlugin]:
         """Those of the waiting plugins that claim what a plugin that was loaded claims too."""
@@ -550,16 +555,16 @@ class _Gathering:
             raise error
         _log.warning("%s (%s)", error.message, error.hint)
         for plugin in plugins:
-            self.failed[plugin] = _failed(plugin, error)
+            self.failed[plugin] = failed_state(plugin, error)
 
 
 def _codecs_of(plugin: FoundPlugin, environment: Mapping[str, str]) -> Sequence[PluginCodec]:
     """All codecs that the plugin's implementations return."""
     hook = "axonflow_register_codec"
-    codecs = [codec for result in _call(plugin, hook, environment) for codec in _flat(result)]
+    codecs = [codec for result in results_of(plugin, hook, environment) for codec in _flat(result)]
     if all(isinstance(codec, PluginCodec) for codec in codecs):
         return codecs
-    raise _wrong_return(plugin, hook, codecs, "a codec or a sequence of codecs")
+    raise wrong_return(plugin, hook, codecs, "a codec or a sequence of codecs")
 
 
 def _flat(result: Any) -> Sequence[Any]:
@@ -574,7 +579,8 @@ def _grouped(pairs: Iterable[tuple[K, FoundPlugin]]) -> Mapping[K, list[FoundPlu
     return groups
 
 
-def _failed(plugin: FoundPlugin, error: PluginError) -> PluginState:
+def failed_state(plugin: FoundPlugin, error: PluginError) -> PluginState:
+    """The state of a plugin that could not be loaded."""
     state = State.INCOMPATIBLE if isinstance(error, _Incompatible) else State.FAILED
     return PluginState(plugin, state, f"{error.message} ({error.hint})")
 
@@ -585,8 +591,8 @@ def _failed(plugin: FoundPlugin, error: PluginError) -> PluginState:
 def plugin_states(
     enabled: Iterable[str], environment: Mapping[str, str] | None = None
 ) -> tuple[PluginState, ...]:
-    """The state of every installed plugin. Only the `enabled` providers and their codecs are
-    imported; nothing is raised for a broken one."""
+    """The state of every installed provider and codec. Only the `enabled` providers and their
+    codecs are imported; nothing is raised for a broken one."""
     environment = os.environ if environment is None else environment
     wanted = frozenset(enabled)
     lenient = _lenient(environment)
@@ -600,9 +606,9 @@ def plugin_states(
     others = [
         plugin
         for plugin in find_plugins()
-        if plugin.group != PROVIDERS and plugin.group not in loaded
+        if plugin.group.startswith(CODECS) and plugin.group not in loaded
     ]
-    return (*providers, *codecs, *(_idle_state(plugin, lenient) for plugin in others))
+    return (*providers, *codecs, *(idle_state(plugin, lenient) for plugin in others))
 
 
 def _lenient(environment: Mapping[str, str]) -> Mapping[str, str]:
@@ -615,15 +621,16 @@ def _provider_state(
 ) -> PluginState:
     """The state of a provider's plugin, which is imported if it is wanted and not blocked."""
     if plugin.name not in wanted or is_blocked(plugin, environment):
-        return _idle_state(plugin, environment)
+        return idle_state(plugin, environment)
     try:
         load_provider(plugin.name, environment)
     except PluginError as error:
-        return _failed(plugin, error)
+        return failed_state(plugin, error)
     return PluginState(plugin, State.LOADED)
 
 
-def _idle_state(plugin: FoundPlugin, environment: Mapping[str, str]) -> PluginState:
+def idle_state(plugin: FoundPlugin, environment: Mapping[str, str]) -> PluginState:
+    """The state of a plugin that nobody loads."""
     if is_blocked(plugin, environment):
         return PluginState(plugin, State.BLOCKED, "named in AXONFLOW_BLOCK_PLUGINS")
     return PluginState(plugin, State.AVAILABLE)

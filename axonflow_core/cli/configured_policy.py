@@ -20,8 +20,8 @@ def policy_of(path: Path | None) -> Policy:
     from axonflow_core.config.values import PoliciesConfig
 
     with server_extra():
-        from axonflow_core.policy.engine import Policy
+        from axonflow_core.policy.policies import Policies
 
     if file_of(path, os.environ) is not None:
-        return Policy.build(load_config(path).policies)
-    return Policy.build(PoliciesConfig(variables=variables_of(os.environ)))
+        return Policies.build(load_config(path).policies).general
+    return Policies.build(PoliciesConfig(variables=variables_of(os.environ))).general

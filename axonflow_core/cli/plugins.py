@@ -45,9 +45,12 @@ def _list_plugins(path: Path | None, *, is_json: bool, is_verbose: bool) -> None
     """Write the table to stdout, and the reason of each plugin that is not usable to stderr."""
     from axonflow_core.cli.display import tell, write_json, write_notes, write_table
     from axonflow_core.config import enabled_plugins
+    from axonflow_core.detector_plugins import detector_states
     from axonflow_core.plugins import plugin_states
 
-    rows = [_row(state) for state in plugin_states(enabled_plugins(path))]
+    enabled = enabled_plugins(path)
+    states = (*plugin_states(enabled.providers), *detector_states(enabled.detectors))
+    rows = [_row(state) for state in states]
     if is_json:
         write_json(rows)
         return

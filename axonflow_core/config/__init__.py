@@ -19,11 +19,14 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from axonflow_core.config.faults import Fault, FaultyConfig, Place, render
 from axonflow_core.config.nodes import Section
 from axonflow_core.config.values import Config, ProviderConfig
+
+if TYPE_CHECKING:
+    from axonflow_core.config.loading import Enabled
 
 __all__ = [
     "Config",
@@ -70,13 +73,13 @@ def enabled_plugins(
     environment: Mapping[str, str] | None = None,
     *,
     folder: Path | None = None,
-) -> tuple[str, ...]:
-    """The names of the provider plugins that the configuration enables, even where the rest of it
-    is faulty. The arguments are those of `load_config`.
+) -> Enabled:
+    """The names of the plugins that the configuration enables, even where the rest of it is faulty.
+    The arguments are those of `load_config`.
     """
-    from axonflow_core.config.loading import enabled_providers
+    from axonflow_core.config.loading import enabled
 
-    return enabled_providers(path, os.environ if environment is None else environment, folder)
+    return enabled(path, os.environ if environment is None else environment, folder)
 
 
 def structure_provider_config(entry: ProviderConfig, config_type: type[T]) -> T:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from attrs import field
 
@@ -29,7 +29,7 @@ from axonflow_core.config.nodes import (
     Unfit,
     section_of,
 )
-from axonflow_core.config.policies import inconsistent, variables_of
+from axonflow_core.config.policies import inconsistent, named_detectors, variables_of
 from axonflow_core.config.routing import (
     considered,
     doubtful,
@@ -148,20 +148,25 @@ def _exists(path: Path) -> bool:
         raise FaultyConfig([Fault(Place(str(path)), message, hint)]) from None
 
 
-def enabled_providers(
-    path: Path | None, environment: Mapping[str, str], folder: Path | None
-) -> tuple[str, ...]:
-    """`enabled_plugins` without defaults: the plugins of the enabled entries, in the file's order.
-    Faults are ignored."""
+class Enabled(NamedTuple):
+    """The plugins that a configuration enables."""
+
+    providers: tuple[str, ...] = ()
+    """In the file's order."""
+    detectors: tuple[str, ...] = ()
+
+
+def enabled(path: Path | None, environment: Mapping[str, str], folder: Path | None) -> Enabled:
+    """`enabled_plugins` without defaults. Faults are ignored."""
     found = file_of(path, environment, folder)
     if found is None:
         with suppress(FaultyConfig):
-            return _with_variables(environment)
-        return ()
+            return Enabled(_with_variables(environment))
+        return Enabled()
     loader = _Loader(environment)
     with suppress(FaultyConfig):
         loader.load(found)
-    return tuple(loader.enabled)
+    return Enabled(tuple(loader.enabled), tuple(loader.detectors))
 
 
 # ── reading the file ──────────────────────────────────────────────────────────────────────────────
@@ -198,6 +203,8 @@ class _Loader:
         self._installed = find_plugins(PROVIDERS)
         self.enabled: list[str] = []
         """The plugins of the enabled entries that have been read so far."""
+        self.detectors: list[str] = []
+        """The plugins that `policies.detectors` names."""
         self.faults: tuple[Fault, ...] = ()
         """Every fault of the file that was read."""
         self.left_out: dict[str, frozenset[str]] = {}
@@ -268,7 +275,8 @@ class _Loader:
         """The section `policies`, and what the environment says of policies."""
         node = document.given("policies")
         if node is not None:
-            self._faults += inconsistent(node, server)
+            self.detectors = [each.text for each in named_detectors(node)]
+            self._faults += inconsistent(node, server, self._environment)
         written = self._part(document, "policies", PoliciesConfig)
         try:
             return evolve(written, variables=variables_of(self._environment))

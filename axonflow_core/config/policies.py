@@ -7,13 +7,14 @@ meant stops the start, as it does in a file: a misspelt action must not be a mil
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from axonflow_core.config.clients import COMMUNITY
 from axonflow_core.config.faults import Fault, FaultyConfig, Place, suggest
 from axonflow_core.config.nodes import Listing, Node, Scalar, Section
 from axonflow_core.config.structuring import fields_of, meant
 from axonflow_core.config.values import PoliciesConfig, PolicySection, ServerConfig
+from axonflow_core.errors import PluginError
 from axonflow_core.policy.rules import Action
 from axonflow_core.policy.terms import CATEGORIES, PolicyVariables, Profile, Surface, Told
 
@@ -35,6 +36,8 @@ OLD: Mapping[str, str] = {
     "SQLI_SCANNER_MODE": "GATEWAY_STATIC_POLICIES_SKIP_CATEGORIES=sqli for off; nothing for others",
 }
 """Variable of an older release -> what says the same today."""
+_OF_DETECTORS = ("actions", "on_errors")
+"""The keys whose keys are categories and types of detectors."""
 _TRUTHS: Mapping[str, bool] = {"true": True, "1": True, "false": False, "0": False}
 _PII_ONLY = "what is found is masked for pii alone; `policies: {actions: …}` of a file may say so"
 
@@ -42,24 +45,32 @@ _PII_ONLY = "what is found is masked for pii alone; `policies: {actions: …}` o
 # ── the file ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def inconsistent(node: Node, server: ServerConfig) -> Iterator[Fault]:
-    """Names that two rules have, actions of nothing, and sections of clients that there are none
-    of. What is not of the right kind is passed over: structuring reports it."""
+def inconsistent(
+    node: Node, server: ServerConfig, environment: Mapping[str, str]
+) -> Iterator[Fault]:
+    """Detectors that cannot be loaded, names that two rules have, actions of nothing, and sections
+    of clients that there are none of. What is not of the right kind is passed over: structuring
+    reports it."""
     from axonflow_core.policy.consistency import Outline, inconsistencies
+    from axonflow_core.policy.detectors import TYPES
 
     if not isinstance(node, Section):
         return
     section = meant(node, fields_of(PoliciesConfig))
+    types, faults = _types(section, environment)
+    yield from faults
     sections: dict[tuple[str | int, ...], Section] = {(): section}
     for key in ("clients", "models"):
         for name, each in _members(section, key).items():
             if isinstance(each, Section):
                 sections[key, name] = meant(each, fields_of(PolicySection))
     outlined = [
-        Outline(where, _names(each), {key: _members(each, key) for key in ("actions", "on_errors")})
+        Outline(where, _names(each), {key: _members(each, key) for key in _OF_DETECTORS})
         for where, each in sections.items()
     ]
-    for found in inconsistencies(outlined):
+    for found in inconsistencies(outlined, {*TYPES, *types}):
+        if faults and found.where[-2] in _OF_DETECTORS:
+            continue  # it may be a type of the detectors that could not be loaded
         at = next(where for where in (found.where[:2], ()) if where in sections)
         place = _place(sections[at], found.where[len(at) :])
         yield Fault(place, found.message, found.hint)
@@ -73,6 +84,31 @@ def inconsistent(node: Node, server: ServerConfig) -> Iterator[Fault]:
         if id not in clients:
             hint = suggest(id, clients, noun="it has")
             yield Fault(named.place_of(id), f"`server.clients` has no `{id}`", hint)
+
+
+def named_detectors(node: Node | None) -> list[Scalar]:
+    """The names of plugins that the section enables, with their places."""
+    section = meant(node, fields_of(PoliciesConfig)) if isinstance(node, Section) else {}
+    detectors = section.get("detectors")
+    items = detectors.items if isinstance(detectors, Listing) else ()
+    return [each for each in items if isinstance(each, Scalar) and each.problem is None]
+
+
+def _types(
+    section: Section, environment: Mapping[str, str]
+) -> tuple[frozenset[str], Sequence[Fault]]:
+    """The types of the detectors of plugins, and a fault where they cannot be loaded."""
+    from axonflow_core.detector_plugins import load_detectors
+
+    names: list[str] = []
+    types: frozenset[str] = frozenset()
+    for each in named_detectors(section):
+        names.append(each.text)
+        try:
+            types = frozenset(one.type for one in load_detectors(names, environment))
+        except PluginError as error:
+            return types, [Fault(each.place, error.message, error.hint, code=error.code)]
+    return types, []
 
 
 def _members(section: Section, key: str) -> Section:

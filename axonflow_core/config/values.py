@@ -195,6 +195,8 @@ class PoliciesConfig(PolicySection):
     """What follows where a rule or a detector fails, or overruns its time."""
     on_errors: Mapping[str, OnError] = field(factory=dict, kw_only=True)
     """The same for detectors, by category or type."""
+    detectors: tuple[str, ...] = field(default=(), kw_only=True)
+    """The plugins whose detectors search too, by the names of their entry points."""
     detector_limit_s: float = field(
         default=0.25, kw_only=True, validator=[validators.gt(0), validators.le(60)]
     )

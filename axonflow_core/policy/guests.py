@@ -61,14 +61,14 @@ class Guest:
 
     def begin(self, pages: Iterable[Page]) -> Search | None:
         """Begin to search those of the texts that may have a finding; None where none has."""
-        todo = [
-            (page.label, view)
-            for page in pages
-            if page.mode in self.detector.modes
-            for view in page.views
-            if self._look(view.data) is not None
-        ]
+        todo = [(page.label, view) for page in pages for view in self.may_find(page)]
         return Search(self, todo) if todo else None
+
+    def may_find(self, page: Page) -> Sequence[View]:
+        """The views of a text that may have a finding."""
+        if page.mode not in self.detector.modes:
+            return ()
+        return [view for view in page.views if self._look(view.data) is not None]
 
     def found_in(self, view: View) -> Spans:
         """What the guest finds in a view. Raises what it raises, and `GuestFault`."""

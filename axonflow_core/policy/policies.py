@@ -8,9 +8,11 @@ built at the start, others when a call first needs them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from axonflow_core.detector_plugins import load_detectors
+from axonflow_core.policy.detectors import DETECTORS
 from axonflow_core.policy.engine import Policy
 from axonflow_core.policy.profiles import EVERYBODY, Scope
 from axonflow_core.policy.terms import Surface
@@ -18,6 +20,7 @@ from axonflow_core.routing.targets import matches
 
 if TYPE_CHECKING:
     from axonflow_core.config.values import PoliciesConfig
+    from axonflow_core.policy.detectors.detector import Detector
 
 _MAX_BUILT = 256
 """Policies that are kept. The models that calls may go to are clients' choice."""
@@ -26,10 +29,16 @@ _MAX_BUILT = 256
 class Policies:
     """For each client, its models and the surface that asks, a policy."""
 
-    def __init__(self, general: Policy, config: PoliciesConfig | None = None) -> None:
+    def __init__(
+        self,
+        general: Policy,
+        config: PoliciesConfig | None = None,
+        detectors: Sequence[Detector] = DETECTORS,
+    ) -> None:
         """`general` is the policy of everybody, without `config` of all."""
         self.general = general
         self._config = config
+        self._detectors = detectors
         self._clients = frozenset(() if config is None else config.clients)
         self._models = () if config is None else tuple(config.models)
         self._surfaces = frozenset(() if config is None else _surfaces_of(config))
@@ -37,9 +46,13 @@ class Policies:
         self._built = {EVERYBODY: general}
 
     @classmethod
-    def build(cls, config: PoliciesConfig) -> Policies:
-        """Compile the policies. `ConfigError` as `Policy.build`."""
-        built = cls(Policy.build(config), config)
+    def build(
+        cls, config: PoliciesConfig, environment: Mapping[str, str] | None = None
+    ) -> Policies:
+        """Compile the policies, with the detectors of plugins. `ConfigError` as `Policy.build`,
+        `PluginError` as `load_detectors`."""
+        detectors = (*DETECTORS, *load_detectors(config.detectors, environment))
+        built = cls(Policy.build(config, detectors=detectors), config, detectors)
         for surface in (Surface.GATEWAY, *built._surfaces):
             for client in (None, *config.clients):
                 for models in (built._unknown, *(frozenset({each}) for each in built._unknown)):
@@ -85,7 +98,8 @@ class Policies:
             assert self._config is not None  # noqa: S101 - without one the only scope is everybody
             if len(self._built) >= _MAX_BUILT:
                 self._built = {EVERYBODY: self.general}
-            policy = self._built[scope] = Policy.build(self._config, scope)
+            policy = Policy.build(self._config, scope, self._detectors)
+            self._built[scope] = policy
         return policy
 
 

@@ -69,7 +69,7 @@ class Generation:
         ledger: Ledger | None = None,
     ) -> Generation:
         """Build the generation. `ConfigError` where a part of the configuration cannot serve."""
-        policies = Policies.build(config.policies)
+        policies = Policies.build(config.policies, os.environ)
         server = config.server
         clients = OpenDirectory() if server.open else Directory(server.clients, server_keys)
         prices = Prices.read(os.environ)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from axonflow_core.recordings.replay import check_recording
     from axonflow_core.recordings.results import Tally
     from axonflow_core.testing.claims import Claims
+    from axonflow_core.testing.detector_laws import detector_test
     from axonflow_core.testing.error_laws import error_laws
     from axonflow_core.testing.fake_service import FakeService
     from axonflow_core.testing.golden import GoldenCase, golden_cases
@@ -61,6 +62,7 @@ __all__ = [
     "codec_test",
     "completions",
     "counting_laws",
+    "detector_test",
     "difference",
     "embedding_laws",
     "embedding_requests",
@@ -85,6 +87,7 @@ _NAMES = {
     "recordings.replay": "check_recording",
     "recordings.results": "Tally",
     "testing.claims": "Claims",
+    "testing.detector_laws": "detector_test",
     "testing.error_laws": "error_laws",
     "testing.fake_service": "FakeService",
     "testing.golden": "GoldenCase golden_cases",

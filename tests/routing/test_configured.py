@@ -222,7 +222,7 @@ def test_llm_providers_chooses_among_those_of_the_environment(tmp_path: Path) ->
     assert [fault.message for fault in caught.value.faults] == [
         "LLM_PROVIDERS names `zoo`, and no such provider is installed"
     ]
-    assert enabled_plugins(environment=environment, folder=tmp_path) == ()
+    assert enabled_plugins(environment=environment, folder=tmp_path).providers == ()
 
 
 # ── a runtime of it ───────────────────────────────────────────────────────────────────────────────
