@@ -81,6 +81,7 @@ class ScreenedTexts:
     fixed: list[FixedText] = field(factory=list)
 
 
+SIGNED_REASONING = "reasoning that has a signature"
 _LONG = 10**11
 _NAMES: Mapping[tuple[type, str], str] = {
     (Tool, "name"): "the name of a tool",
@@ -245,7 +246,7 @@ def _collect_special(
             screened.reasoning.append(len(screened.texts))
             screened.texts.append((place, member))
         else:
-            screened.fixed.append(FixedText(place, member, "reasoning that has a signature"))
+            screened.fixed.append(FixedText(place, member, SIGNED_REASONING))
     elif kind is Media:
         if value.kind is MediaKind.BASE64 and (text := _text_of_file(value)):
             screened.fixed.append(FixedText(place, text, "a file in base64"))

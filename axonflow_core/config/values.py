@@ -13,6 +13,7 @@ from axonflow_core.budgets.terms import OnExceed, Period, Scope, UnknownPrice
 from axonflow_core.config.faults import Fault, Place
 from axonflow_core.config.nodes import YAML_KEY, Section, section_of
 from axonflow_core.frozen import Unfit, frozen
+from axonflow_core.policy.masks import Redaction
 from axonflow_core.policy.rules import Action, OnError, Rule
 from axonflow_core.policy.terms import NO_VARIABLES, PolicyVariables, Profile
 from axonflow_core.routing.rules import NO_MODELS, NamedModels, RoutingRules
@@ -185,6 +186,8 @@ class PolicySection:
     actions: Mapping[str, Action] = field(factory=dict, kw_only=True)
     """Category (`pii`, `sqli`) or type (`email`) of the detectors -> what follows from a
     finding."""
+    redaction: Redaction = field(default=Redaction.MASK, kw_only=True)
+    """What a model gets in the place of what is redacted in a request."""
 
 
 @frozen

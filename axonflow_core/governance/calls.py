@@ -18,7 +18,9 @@ from axonflow_core.governance.screening import judged
 from axonflow_core.governance.shadows import Shadows
 from axonflow_core.governance.streams import GovernedStream
 from axonflow_core.governance.trail import GovernedCall, Outcome, Trail, code_of
+from axonflow_core.governance.vault import Vault
 from axonflow_core.messages import Completion, CompletionRequest
+from axonflow_core.policy.masks import Redaction
 from axonflow_core.policy.rules import Mode, Phase
 from axonflow_core.provider import Provider
 from axonflow_core.routing.router import Router
@@ -102,7 +104,8 @@ class Governance:
         opened = False
         try:
             policy = self._policy_of(call)
-            request = await self._admitted(call, policy, trail)
+            vault = _vault_of(call, policy)
+            request = await self._admitted(call, policy, trail, vault)
             if request is not None:
                 plan, chose = self._planned(call, request, trail, is_streamed=True)
                 afforded = self._room.found_at_once(plan, request, trail)
@@ -115,7 +118,7 @@ class Governance:
                 stream = await self.router.stream(
                     request, afforded, timeout_s=call.timeout_s, tell=chose
                 )
-                return GovernedStream(stream, policy, trail, self._record)
+                return GovernedStream(stream, policy, trail, self._record, vault)
         except AxonFlowError as error:
             trail.failed(error)
         except asyncio.CancelledError as cancelled:
@@ -152,7 +155,8 @@ class Governance:
 
     async def _completed(self, call: GovernedCall, trail: Trail) -> Completion | None:
         policy = self._policy_of(call)
-        request = await self._admitted(call, policy, trail)
+        vault = _vault_of(call, policy)
+        request = await self._admitted(call, policy, trail, vault)
         if request is None:
             return None
         plan, chose = self._planned(call, request, trail)
@@ -163,9 +167,10 @@ class Governance:
             return None
         answer = await self.router.complete(request, afforded, timeout_s=call.timeout_s, tell=chose)
         trail.answered(answer)
-        if not policy.is_on(Phase.ANSWER):
-            return answer
-        return await self._judged(policy, Phase.ANSWER, answer, trail)
+        passed: Completion | None = answer
+        if policy.is_on(Phase.ANSWER):
+            passed = await self._judged(policy, Phase.ANSWER, answer, trail)
+        return vault.in_value(passed) if vault and passed is not None else passed
 
     def _policy_of(self, call: GovernedCall) -> Policy:
         """The policy that the request and the answer of a call are judged by."""
@@ -179,14 +184,15 @@ class Governance:
         return self.policies.of(client, models, called=call.model)
 
     async def _admitted(
-        self, call: GovernedCall, policy: Policy, trail: Trail
+        self, call: GovernedCall, policy: Policy, trail: Trail, vault: Vault | None
     ) -> CompletionRequest | None:
         """The request as it is sent; None where none is."""
         if call.user:
             trail.user = await self._audit.pseudonym(call.caller.tenant, call.user)
-        request = await self._judged(
-            policy, Phase.REQUEST, call.request, trail, prompt_mode=call.prompt_mode
-        )
+        mode = call.prompt_mode
+        request = await self._judged(policy, Phase.REQUEST, call.request, trail, vault, mode)
+        if vault:
+            trail.replaced(vault.replaced, vault.restored)
         return request if call.is_made else None
 
     async def _judged(
@@ -195,10 +201,11 @@ class Governance:
         phase: Phase,
         value: T,
         trail: Trail,
+        vault: Vault | None = None,
         prompt_mode: Mode = Mode.PROMPT,
     ) -> T | None:
         """`value` as the policy lets it go; None where it does not."""
-        decision, passed, kept = await judged(policy, phase, value, prompt_mode=prompt_mode)
+        decision, passed, kept = await judged(policy, phase, value, vault, prompt_mode=prompt_mode)
         trail.decided(decision, kept)
         return passed
 
@@ -222,6 +229,13 @@ class Governance:
 
         chose(plan.targets[0])
         return plan, chose
+
+
+def _vault_of(call: GovernedCall, policy: Policy) -> Vault | None:
+    """What keeps the placeholders of a call; None where its policy makes none."""
+    if policy.redaction is not Redaction.REVERSIBLE or not call.is_made:
+        return None
+    return Vault(is_json=call.request.output_schema is not None)
 
 
 def _wish_of(call: GovernedCall) -> Wish:

@@ -51,6 +51,7 @@ from axonflow_core.stream import (
 from axonflow_core.texts import Place, texts_in, with_texts
 
 if TYPE_CHECKING:
+    from axonflow_core.governance.vault import Vault
     from axonflow_core.policy.engine import Policy
 
 STRIDE = 96
@@ -59,6 +60,8 @@ look-ahead."""
 _DELTAS: dict[type, type] = {TextDelta: Text, ReasoningDelta: Reasoning, ToolInputDelta: ToolUse}
 """Delta -> the kind of block that it opens where it is not announced."""
 _IN_RUNS = {Text, Reasoning}
+_OF_RUN: Place = ("block", "text")
+"""The text of a `BlockStart` that is the beginning of a run."""
 _SILENT = {Ended, BlockStop}
 _MAX_KNOWN = 1_000
 _WEIGHT_OF_TEXT = MAX_CHARACTERS_ON_LOOP // MAX_TEXTS_ON_LOOP
@@ -86,9 +89,11 @@ class Passed(NamedTuple):
 class AnswerScreen:
     """The screen of one stream."""
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, vault: Vault | None = None) -> None:
+        """`vault` has the placeholders of the request, which are restored in the answer."""
         self._policy = policy
-        self._look_ahead = policy.look_ahead(Phase.ANSWER)
+        self._vault = vault
+        self._look_ahead = max(policy.look_ahead(Phase.ANSWER), vault.longest if vault else 0)
         self._queue: deque[Held] = deque()
         self._open: dict[int, Block] = {}
         self._run: Run | None = None
@@ -110,7 +115,9 @@ class AnswerScreen:
         self.stop: Stop | None = None
         """What stops the stream; then nothing leaves any more."""
         self.has_masked = False
-        """Whether a text was replaced."""
+        """Whether a finding was replaced."""
+        self._has_changed = False
+        """Whether anything was."""
         self._late = 0
 
     # ── what came ─────────────────────────────────────────────────────────────────────────────────
@@ -176,7 +183,7 @@ class AnswerScreen:
     def _start(self, index: int, kind: type) -> Block:
         """A new block at `index`."""
         if kind is Text:
-            self._run = self._run or self._new_run()
+            self._run = self._run or self._new_run(self._vault)
             block = Block(kind, self._run)
         else:
             self._end_run()
@@ -186,8 +193,8 @@ class AnswerScreen:
         self._open[index] = block
         return block
 
-    def _new_run(self) -> Run:
-        run = Run(self._look_ahead)
+    def _new_run(self, vault: Vault | None = None) -> Run:
+        run = Run(self._look_ahead, vault)
         self._runs.append(run)
         return run
 
@@ -272,7 +279,7 @@ class AnswerScreen:
     def _searched(self) -> Iterator[Stop]:
         self._is_due, self.unread = False, 0
         for whole in self._complete:
-            decision = whole.judge(self._policy)
+            decision = whole.judge(self._policy, self._vault)
             if decision is not None:
                 yield Stop(decision.verdict, decision.reason)
         self._complete.clear()
@@ -289,38 +296,35 @@ class AnswerScreen:
     def _judged_event(
         self, texts: dict[Place, str], event: StreamEvent, held: Held, number: int, place: int
     ) -> Iterator[Stop]:
+        new: StreamEvent | None
         if type(event) is ToolResultDelta:
-            yield from self._judged_whole(event, held, number, place)
-            return
-        if type(event) is BlockStart:
-            texts.pop(("block", "text"), None)
-        unknown = {str(at): text for at, text in enumerate(texts.values()) if self._is_new(text)}
-        if not unknown:
-            return
-        decision = self._policy.evaluate(Phase.ANSWER, unknown)
-        if decision.is_stopped:
-            yield Stop(decision.verdict, decision.reason)
-        elif decision.texts:
+            decision, new, _ = Screened(event).judge(self._policy, Phase.ANSWER)
+        else:
+            if type(event) is BlockStart:
+                texts.pop(_OF_RUN, None)
+            parts = {str(at): text for at, text in enumerate(texts.values()) if self._is_new(text)}
+            if not parts:
+                return
+            decision = self._policy.evaluate(Phase.ANSWER, parts)
             places = list(texts)
             changed = {places[int(at)]: text for at, text in decision.texts.items()}
-            held.replaced[number, place] = with_texts(event, changed)
-        self._know(unknown, decision)
-
-    def _judged_whole(
-        self, event: StreamEvent, held: Held, number: int, place: int
-    ) -> Iterator[Stop]:
-        decision, value, _ = Screened(event).judge(self._policy, Phase.ANSWER)
-        if decision.is_stopped:
+            new = with_texts(event, changed)
+            self._know(parts, decision)
+        if decision.is_stopped or new is None:
             yield Stop(decision.verdict, decision.reason)
-        elif value is not event:
-            held.replaced[number, place] = value
+            return
+        held.is_redacted |= new is not event
+        if self._vault:
+            new = self._vault.in_value(new, but=_OF_RUN)
+        if new is not event:
+            held.replaced[number, place] = new
 
     def _is_new(self, text: str) -> bool:
         return bool(text) and text not in self._known
 
     def _know(self, texts: dict[str, str], decision: Decision) -> None:
         """The same short words come with every chunk: they are judged once."""
-        if len(self._known) < _MAX_KNOWN:
+        if len(self._known) < _MAX_KNOWN and not self._vault:
             self._known.update(
                 text for at, text in texts.items() if len(text) < 64 and at not in decision.texts
             )
@@ -342,11 +346,12 @@ class AnswerScreen:
             held.is_released = True
             if held.masks or held.replaced:
                 batches += _replaced(held)
-                self.has_masked = True
+                self.has_masked |= held.is_redacted
+                self._has_changed = True
             else:
                 batches += held.batches
         natives = [held.native for held in reads if held.native is not None]
-        is_native = len(natives) == len(reads) and not self.has_masked
+        is_native = len(natives) == len(reads) and not self._has_changed
         return Passed(batches, b"".join(natives) if is_native else None)
 
 

@@ -22,11 +22,12 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from axonflow_core.frozen import evolve
 from axonflow_core.governance.masks import Mask
 from axonflow_core.policy.hits import Found
+from axonflow_core.policy.masks import mask_of
 from axonflow_core.policy.rules import RANKS, Action
 from axonflow_core.policy.views import normal
 from axonflow_core.stream import (
@@ -36,6 +37,9 @@ from axonflow_core.stream import (
     TextDelta,
     ToolInputDelta,
 )
+
+if TYPE_CHECKING:
+    from axonflow_core.governance.vault import Vault
 
 MAX_HELD = 16_384
 """Characters of one run that wait for a finding to end, or for one that is displayed."""
@@ -49,7 +53,16 @@ Search = Callable[[str], Sequence[Found]]
 class Held:
     """The batches of one read of the provider, until all of their text is cleared."""
 
-    __slots__ = ("batches", "ends", "is_released", "masks", "native", "replaced", "waits_for")
+    __slots__ = (
+        "batches",
+        "ends",
+        "is_redacted",
+        "is_released",
+        "masks",
+        "native",
+        "replaced",
+        "waits_for",
+    )
 
     def __init__(self, batches: tuple[Batch, ...], native: bytes | None) -> None:
         self.batches = batches
@@ -62,6 +75,8 @@ class Held:
         """Number of a batch, and of an event in it -> what is replaced in the text of the event."""
         self.replaced: dict[tuple[int, int], object] = {}
         """The same -> the event that takes the place of that one."""
+        self.is_redacted = False
+        """Whether something of that takes the place of a finding."""
         self.is_released = False
 
     @property
@@ -102,8 +117,10 @@ class Block:
 class Run:
     """Text of adjacent blocks."""
 
-    def __init__(self, look_ahead: int) -> None:
+    def __init__(self, look_ahead: int, vault: Vault | None = None) -> None:
+        """`vault` has the placeholders that are restored in the text."""
         self._look_ahead = look_ahead
+        self._vault = vault
         self._window = ""
         self._base = 0
         self._new: list[str] = []
@@ -151,20 +168,37 @@ class Run:
         self._new.clear()
         settled = self._settled_now()
         hold = settled
+        acting: list[tuple[int, int]] = []
         for found in self._found(search):
             if RANKS[found.action] < _ACTS:
                 continue
+            acting += found.spans
             for start, end in found.spans:
                 if end > settled:
                     hold = min(hold, start)
                 elif end > self._settled:
                     if found.action is not Action.REDACT:
                         return found
-                    self._mask(start, end, found.name)
+                    self._mask(start, end, mask_of(found.name), is_redacted=True)
+        if self._vault:
+            hold = min(hold, self._restore(self._vault, settled, acting))
         self._settled = max(self._settled, settled)
         self.cleared = max(self.cleared, hold)
         self._trim()
         return None
+
+    def _restore(self, vault: Vault, settled: int, acting: Sequence[tuple[int, int]]) -> int:
+        """Put what was replaced in the place of placeholders. Returns from where on some are
+        held."""
+        hold = settled
+        for each in vault.found_in(self._window):
+            start, end = each.start + self._base, each.end + self._base
+            if end > settled:
+                hold = min(hold, start)
+            elif end > self._settled and not _is_among(acting, start, end):
+                vault.restored[each.name] += 1
+                self._mask(start, end, each.text)
+        return hold
 
     def _settled_now(self) -> int:
         """The findings that end up to here cannot change."""
@@ -205,10 +239,9 @@ class Run:
     def _between(self, start: int, end: int) -> str:
         return self._window[start - self._base : end - self._base]
 
-    def _mask(self, start: int, end: int, name: str) -> None:
-        """Put a mask into the first event of the span that has not left, and take the span out of
+    def _mask(self, start: int, end: int, text: str, *, is_redacted: bool = False) -> None:
+        """Put `text` into the first event of the span that has not left, and take the span out of
         all of them."""
-        text = f"[REDACTED:{name}]"
         first = max(0, bisect_right(self._pieces, start, key=_START) - 1)
         for piece in self._pieces[first:]:
             if piece.start >= end:
@@ -221,6 +254,7 @@ class Run:
             place = max(start, piece.start) - piece.start, min(end, piece.end) - piece.start
             masks = piece.held.masks.setdefault((piece.batch, piece.event), [])
             masks.append(Mask(*place, text))
+            piece.held.is_redacted |= is_redacted
             text = ""
 
     def _trim(self) -> None:
@@ -232,6 +266,11 @@ class Run:
         while gone and not self._pieces[gone - 1].held.is_released:
             gone -= 1
         del self._pieces[:gone]
+
+
+def _is_among(spans: Sequence[tuple[int, int]], start: int, end: int) -> bool:
+    """Whether a span has something of one of `spans`."""
+    return any(first < end and start < last for first, last in spans)
 
 
 def _moved(found: Sequence[Found], places: Sequence[tuple[int, int, int]]) -> Iterator[Found]:

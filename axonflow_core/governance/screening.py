@@ -31,9 +31,10 @@ from axonflow_core.messages import (
 )
 from axonflow_core.policy.masks import Masked, Write, mask_of, merged
 from axonflow_core.policy.rules import RANKS, Action, Decision, Mode, Phase, Verdict
-from axonflow_core.texts import Place, screened_texts, with_texts
+from axonflow_core.texts import SIGNED_REASONING, Place, screened_texts, with_texts
 
 if TYPE_CHECKING:
+    from axonflow_core.governance.vault import Vault
     from axonflow_core.policy.engine import Policy
 
 T = TypeVar("T")
@@ -61,14 +62,18 @@ async def judged(
     policy: Policy,
     phase: Phase,
     value: T,
-    write: Write = mask_of,
+    vault: Vault | None = None,
     *,
     prompt_mode: Mode = Mode.PROMPT,
 ) -> Judgement[T]:
-    """What the policy decides on `value`, and what becomes of it. `write` says what stands in the
-    place of what is redacted; `prompt_mode` is the kind of text that messages
-    are."""
+    """What the policy decides on `value`, and what becomes of it. `vault` makes placeholders of
+    what is redacted; without one masks stand for it. `prompt_mode` is the kind of text that
+    messages are."""
     screened = Screened(value, prompt_mode)
+    write: Write = mask_of
+    if vault is not None:
+        vault.avoid(screened.said())
+        write = vault.write
     if policy.has_guests or _is_much(screened.texts, screened.modes):
         return await asyncio.to_thread(screened.judge, policy, phase, write)
     return screened.judge(policy, phase, write)
@@ -109,11 +114,12 @@ class Screened(Generic[T]):
             self.modes |= dict.fromkeys(messages, prompt_mode)
         for arguments in found.arguments:
             self.modes |= dict.fromkeys(labels[arguments.start : arguments.stop], Mode.PARAMETER)
-        self.thought = frozenset(labels[number] for number in found.reasoning)
-        """The labels of what a model thought."""
+        self._thought = {labels[number] for number in found.reasoning}
         for place, text, what in found.fixed:
             label = self._add(place, text)
-            if type(value) is CompletionRequest or place[-1] != "text":
+            if what is SIGNED_REASONING:
+                self._thought.add(label)
+            if type(value) is CompletionRequest or what is not SIGNED_REASONING:
                 self._fixed[label] = what
         self._joined: dict[str, list[str]] = {}
         """Label -> the labels of the texts that are one, next to each other."""
@@ -135,6 +141,10 @@ class Screened(Generic[T]):
         texts = self._without_joined(decision.texts)
         texts |= self._masked_together(policy, phase, decision.texts, Action.REDACT, write)
         return Judgement(decision, self._with(texts), kept)
+
+    def said(self) -> Iterator[str]:
+        """The texts, without what a model thought."""
+        return (text for label, text in self.texts.items() if label not in self._thought)
 
     def _add(self, place: Place, text: str) -> str:
         """Take a text; its label is `messages.0`, `system.0`, of a further one there

@@ -39,6 +39,7 @@ from axonflow_core.stream import (
 )
 
 if TYPE_CHECKING:
+    from axonflow_core.governance.vault import Vault
     from axonflow_core.policy.engine import Policy
 
 
@@ -52,13 +53,21 @@ class GovernedStream(CompletionStream):
     """A stream whose text a policy has let pass. Whoever has it closes it."""
 
     def __init__(
-        self, stream: CompletionStream, policy: Policy, trail: Trail, record: Record
+        self,
+        stream: CompletionStream,
+        policy: Policy,
+        trail: Trail,
+        record: Record,
+        vault: Vault | None = None,
     ) -> None:
+        """`vault` has the placeholders of the request; it forgets them at the end."""
+        self._vault = vault
         self._stream = stream
         self._policy = policy
         self._trail = trail
         self._record = record
-        self._screen = AnswerScreen(policy) if policy.look_ahead(Phase.ANSWER) else None
+        is_screened = policy.look_ahead(Phase.ANSWER) or vault
+        self._screen = AnswerScreen(policy, vault) if is_screened else None
         self._seen = _Seen()
         """All that the provider sent."""
         self._front = _Front()
@@ -175,6 +184,8 @@ class GovernedStream(CompletionStream):
         except Exception as error:
             self._withhold(error)
             self._trail.broke_off("internal")
+        if self._vault is not None:
+            self._vault.forget()
         try:
             await self._record(self._trail, is_opened=True)
             self.outcome = self._trail.outcome(None)

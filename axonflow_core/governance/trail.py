@@ -157,6 +157,7 @@ class Trail:
         self._model: str | None = None
         self._answer: Completion | None = None
         self._cost_usd: float | None = None
+        self._placeholders: Mapping[str, Mapping[str, int]] = {}
         self._is_whole = True
         self._is_late = False
         self._error: AxonFlowError | None = None
@@ -174,6 +175,11 @@ class Trail:
         phase = str(decision.phase)
         for label, text in kept.items():
             self._texts[f"{phase}.{label}"] = text
+
+    def replaced(self, replaced: Mapping[str, int], restored: Mapping[str, int]) -> None:
+        """Placeholders stand in the request, so many for each rule or type. `restored` will say how
+        often something of each was restored in the answer."""
+        self._placeholders = {"replaced": replaced, "restored": restored}
 
     def chose(self, name: str, provider: Provider, model: str) -> None:
         """The call goes to this provider."""
@@ -347,6 +353,8 @@ class Trail:
             facts["exceeded"] = list(self._exceeded)
         if self.is_downgraded:
             facts["is_downgraded"] = True
+        if self._placeholders:
+            facts["placeholders"] = {what: dict(of) for what, of in self._placeholders.items()}
         if self.reservation is not None:
             facts |= charged_facts(
                 self.reservation,

@@ -21,6 +21,7 @@ from axonflow_core.stream import BlockStart, ReasoningDelta, TextDelta, ToolInpu
 from axonflow_core.texts import texts_in, with_texts
 
 if TYPE_CHECKING:
+    from axonflow_core.governance.vault import Vault
     from axonflow_core.policy.engine import Policy
 
 _MASK = re.compile(r"\[REDACTED:[^\]\\]*\]")
@@ -33,8 +34,9 @@ class _Event(NamedTuple):
     batch: int
     place: int
 
-    def replace(self, event: object) -> None:
+    def replace(self, event: object, *, is_redacted: bool) -> None:
         self.held.replaced[self.batch, self.place] = event
+        self.held.is_redacted |= is_redacted
 
 
 class WholeBlock(Block):
@@ -51,40 +53,49 @@ class WholeBlock(Block):
         self._events.append(_Event(event, held, batch, place))
         held.waits_for += 1
 
-    def judge(self, policy: Policy) -> Decision | None:
-        """Judge the block, which is complete, and let its events leave. Returns the decision that
-        stops it."""
+    def judge(self, policy: Policy, vault: Vault | None = None) -> Decision | None:
+        """Judge the block, which is complete, and let its events leave, with what was replaced in
+        the request. Returns the decision that stops it."""
         deltas: list[_Event] = []
         for one in self._events:
             if type(one.event) in _DELTAS:
                 deltas.append(one)
-            elif stopped := _judged_alone(policy, one):
+            elif stopped := _judged_alone(policy, vault, one):
                 return stopped
-        if deltas and (stopped := self._judged_deltas(policy, deltas)):
+        if deltas and (stopped := self._judged_deltas(policy, vault, deltas)):
             return stopped
         for one in self._events:
             one.held.waits_for -= 1
         return None
 
-    def _judged_deltas(self, policy: Policy, deltas: list[_Event]) -> Decision | None:
+    def _judged_deltas(
+        self, policy: Policy, vault: Vault | None, deltas: list[_Event]
+    ) -> Decision | None:
         """Judge what the pieces come to."""
         written = "".join(text_of(one.event) for one in deltas)
         value = tool_input(written) if self._is_json else written
+        is_text = value is written
         texts = dict(texts_in(value))
         parts = {str(at): text for at, text in enumerate(texts.values())}
         modes = dict.fromkeys(parts, Mode.PARAMETER)
         decision = policy.evaluate(Phase.ANSWER, {**parts, "json": written}, modes)
         if decision.is_stopped:
             return decision
+        new = value
         if decision.texts:
             places = list(texts)
             changed = {places[int(at)]: new for at, new in decision.texts.items() if at != "json"}
             new = with_texts(value, changed)
-            text = new if isinstance(new, str) and value is written else dumps(new).decode()
-            if _is_found(policy, text):
+            if _is_found(policy, new if is_text else dumps(new).decode()):
                 return irreplaceable(decision, "the arguments of a tool")
+        if vault:
+            is_cut = is_text and self._is_json
+            new = vault.in_text(new, is_json=True) if is_cut else vault.in_value(new)
+        if new is not value or decision.texts:
+            text = new if is_text else dumps(new).decode()
             for number, one in enumerate(deltas):
-                one.replace(with_text(one.event, "" if number else text))
+                given = with_text(one.event, "" if number else text)
+                one.replace(given, is_redacted=bool(decision.texts))
         return None
 
     @property
@@ -102,11 +113,14 @@ def _is_found(policy: Policy, text: str) -> bool:
     return decision.is_stopped or bool(decision.texts)
 
 
-def _judged_alone(policy: Policy, one: _Event) -> Decision | None:
+def _judged_alone(policy: Policy, vault: Vault | None, one: _Event) -> Decision | None:
     """Judge an event by itself."""
     decision, value, _ = Screened(one.event).judge(policy, Phase.ANSWER)
     if decision.is_stopped:
         return decision
+    is_redacted = value is not one.event
+    if vault:
+        value = vault.in_value(value)
     if value is not one.event:
-        one.replace(value)
+        one.replace(value, is_redacted=is_redacted)
     return None

@@ -37,7 +37,7 @@ from axonflow_core.policy.hits import (
     to_the_end,
 )
 from axonflow_core.policy.listing import ListedRule, listed_detectors, listed_rule
-from axonflow_core.policy.masks import Write, mask_of
+from axonflow_core.policy.masks import Redaction, Write, mask_of
 from axonflow_core.policy.patterns import compiled
 from axonflow_core.policy.profiles import EVERYBODY, Scope, acting, rules_in, tolerated
 from axonflow_core.policy.programs import Program, Search, search_of
@@ -110,6 +110,7 @@ class Policy:
             tolerated=tolerated(config, rules, acting_ones),
             limit_s=config.detector_limit_s,
             max_characters=config.max_characters,
+            redaction=config.redaction,
         )
 
     def __init__(
@@ -120,11 +121,14 @@ class Policy:
         tolerated: Collection[str] = (),
         limit_s: float = 0.25,
         max_characters: int = 8_388_608,
+        redaction: Redaction = Redaction.MASK,
     ) -> None:
         """`tolerated` are the names of rules and the types of detectors that may fail."""
         self.rules = tuple(rules)
         self.detectors = tuple(detectors)
         """The detectors, each with its action in this policy."""
+        self.redaction = redaction
+        """What stands in a request in the place of what is redacted."""
         self._tolerated = frozenset(tolerated)
         self._limit_s, self._max_characters = limit_s, max_characters
         self.version = _digest(

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from enum import StrEnum
 from typing import NamedTuple, TypeAlias
 
 from axonflow_core.policy.rules import RANKS, Action
 
 Write: TypeAlias = Callable[[str, str], str]
 """(rule or type, what it found) -> what stands in its place."""
+
+
+class Redaction(StrEnum):
+    """What stands in the place of what is redacted in a request."""
+
+    MASK = "mask"
+    """`[REDACTED:email]`, for good."""
+    REVERSIBLE = "reversible"
+    """`[EMAIL_1]`, for the model alone: in its answer it is what was found again."""
 
 
 class Masked(NamedTuple):
