@@ -9,7 +9,12 @@ the look-ahead behind it, or is over: more text cannot change it any more. A set
 acted on; one that is not is held from its beginning on. So nothing of a finding that is as long as
 the look-ahead or shorter leaves before it is acted on, wherever the pieces were cut.
 
-Characters that are not displayed do not count for the look-ahead, because rules pass over them.
+The look-ahead is of characters as rules read them: an escape such as `%34` counts as the one that
+it is decoded to, and a character that is not displayed as none.
+
+A word that is longer than the look-ahead and not over, such as the piece of a token that has come,
+is held from its beginning. So a finding may be longer than the look-ahead where it has no blank in
+it, or is one from its beginning on, as a private key is. What is held is bounded by `MAX_HELD`.
 
 Where a window has text of several blocks it is read twice: as one text, because clients show it as
 one, and block by block, because a word begins where a block does.
@@ -23,13 +28,14 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
+from unicodedata import combining
 
 from axonflow_core.frozen import evolve
 from axonflow_core.governance.masks import Mask
 from axonflow_core.policy.hits import Found
 from axonflow_core.policy.masks import mask_of
 from axonflow_core.policy.rules import RANKS, Action
-from axonflow_core.policy.views import normal
+from axonflow_core.policy.views import View, normal, views_of
 from axonflow_core.stream import (
     Batch,
     BlockStart,
@@ -44,7 +50,10 @@ if TYPE_CHECKING:
 MAX_HELD = 16_384
 """Characters of one run that wait for a finding to end, or for one that is displayed."""
 _ACTS = RANKS[Action.REDACT]
-_PLAIN = re.compile(r"[ -~\t-\r]*")
+_PLAIN = re.compile(r"[ -$'-\[\]-~\t-\r]*")
+"""ASCII that no rule reads as something else: `%`, `&` and the backslash begin escapes."""
+_WORD = "".join({*map(chr, range(33, 127))} - set("\"'`()[]{}<>,|"))
+"""What tokens, addresses and escapes are made of."""
 _START = itemgetter(0)
 
 Search = Callable[[str], Sequence[Found]]
@@ -204,8 +213,13 @@ class Run:
         """The findings that end up to here cannot change."""
         if self.is_over:
             return self.length
-        ahead = _shown(self._window, self._look_ahead)
-        settled = self.length if self.held > MAX_HELD else self.length - ahead
+        if self.held > MAX_HELD:
+            settled = self.length
+        else:
+            settled = self.length - _read_back(self._window, self._look_ahead)
+            word = self._base + len(self._window.rstrip(_WORD))
+            if self.length - word > self._look_ahead:
+                settled = min(settled, word)
         for block in self.blocks:
             if block is not self._block and block.first < settled:
                 settled = block.first
@@ -285,21 +299,35 @@ def _moved(found: Sequence[Found], places: Sequence[tuple[int, int, int]]) -> It
         yield one._replace(spans=spans)
 
 
-def _shown(text: str, count: int) -> int:
-    """How many characters at the end of `text` hold `count` that are displayed."""
+def _read_back(text: str, count: int) -> int:
+    """How many characters at the end of `text` are at least `count` as rules read them."""
     tail = text[-count:]
-    if _PLAIN.fullmatch(tail) or all(map(_is_shown, set(tail))):
+    if _PLAIN.fullmatch(tail) or (not tail.isascii() and all(map(_is_itself, set(tail)))):
         return count
-    for length, character in enumerate(reversed(text), 1):
-        count -= _is_shown(character)
-        if not count:
-            return length
-    return len(text)
+    size = 4 * count
+    while True:
+        piece = text[-size:]
+        read = max(_length_of_last(view, len(piece), count) for view in views_of(piece))
+        if read < len(piece) or size >= len(text):
+            return read
+        size *= 4
+
+
+def _length_of_last(view: View, length: int, count: int) -> int:
+    """How many of the `length` characters of a text are the last `count` of a view of it."""
+    last = view.data[-4 * count :].decode("utf-8", "replace")[-count:]
+    if len(last) < count:
+        return length
+    at = len(view.data) - len(last.encode("utf-8", "replace"))
+    return length - view.span(max(0, at), len(view.data))[0]
 
 
 @lru_cache(4_096)
-def _is_shown(character: str) -> bool:
-    return bool(normal(character))
+def _is_itself(character: str) -> bool:
+    """Whether a character is one as rules read it, whatever stands next to it."""
+    if character.isascii():
+        return _PLAIN.fullmatch(character) is not None
+    return len(normal(character)) >= 1 and not combining(character)
 
 
 def text_of(event: Any) -> str:
