@@ -50,8 +50,8 @@ class LongPromptFactors:
     """Of fresh and of cached input."""
     output: float
 
-    def of(self, price: Price) -> LongPrompts:
-        """The other price of a model whose price is `price`."""
+    def on(self, price: Price) -> Price:
+        """`price` with the other one for longer prompts."""
         long = Price(
             input=_times(price.input, self.input),
             output=_times(price.output, self.output),
@@ -59,7 +59,7 @@ class LongPromptFactors:
             cache_write_5m=_times(price.cache_write_5m, self.input),
             cache_write_1h=_times(price.cache_write_1h, self.input),
         )
-        return LongPrompts(above_tokens=self.above_tokens, price=long)
+        return evolve(price, long_prompts=LongPrompts(above_tokens=self.above_tokens, price=long))
 
 
 def _times(price: float | None, factor: float) -> float | None:
@@ -87,6 +87,7 @@ class ModelRow:
     context_tokens: int | None = None
     output_tokens: int | None = None
     price: Price = Price()
+    """In the file without what longer prompts cost, in a table with it."""
     long_prompts: LongPromptFactors | None = None
     later: LaterPrice | None = None
     ends_on: date | None = None
@@ -101,10 +102,17 @@ class ModelRow:
 
     def price_on(self, day: date) -> Price:
         """The list price of a day."""
-        is_later = self.later is not None and day >= self.later.begins_on
-        price = self.later.price if self.later is not None and is_later else self.price
-        long = None if self.long_prompts is None else self.long_prompts.of(price)
-        return evolve(price, long_prompts=long)
+        later = self.later
+        return self.price if later is None or day < later.begins_on else later.price
+
+    def with_long_prompts(self) -> ModelRow:
+        """The row whose prices say what longer prompts cost."""
+        if self.long_prompts is None:
+            return self
+        factors, later = self.long_prompts, self.later
+        if later is not None:
+            later = evolve(later, price=factors.on(later.price))
+        return evolve(self, price=factors.on(self.price), later=later)
 
     def life_on(self, day: date) -> Life:
         """Where it is in its life."""
@@ -167,7 +175,9 @@ class ModelFile:
                 if id not in natives:
                     raise wrong(f"{place}: more: there is no model {id}")
                 natives[id] |= more.row
-        return (structured(native, ModelRow, f"{place}: {id}") for id, native in natives.items())
+        for id, native in natives.items():
+            row: ModelRow = structured(native, ModelRow, f"{place}: {id}")
+            yield row.with_long_prompts()
 
     def _native(self, line: Sequence[Any], place: str) -> dict[str, Any]:
         """A line as a table of TOML's."""
