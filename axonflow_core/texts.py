@@ -141,6 +141,7 @@ _WORDS_OF_SCHEMAS = frozenset(
 """What most of a schema is made of; it is not read."""
 _SNIFFED = 512
 """Characters of base64 that tell a file of text from another."""
+_URL_SAFE = str.maketrans("-_", "+/")
 _UTF_8 = getincrementaldecoder("utf-8")
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
@@ -282,7 +283,8 @@ def _add_to_schema(text: str, place: Place, screened: ScreenedTexts, known: set[
 
 def _text_of_file(media: Media) -> str:
     """The text of a file in base64; none of a file of another kind, as pictures and PDFs are."""
-    first = _decoded("".join(media.data[: 2 * _SNIFFED].split())[:_SNIFFED])
+    beginning = "".join(media.data[: 2 * _SNIFFED].split())
+    first = _decoded(beginning[:_SNIFFED])
     if first.startswith(_UTF_16):
         return _decoded(media.data).decode("utf-16", "replace")
     is_text = (media.media_type or "").startswith("text/")
@@ -296,9 +298,10 @@ def _text_of_file(media: Media) -> str:
 
 
 def _decoded(data: str) -> bytes:
-    """The bytes of base64, as far as it is some."""
+    """The bytes of base64; those of `data` itself where it is none."""
     try:
-        return b64decode(data)
+        written = "".join(data.split()).translate(_URL_SAFE)
+        return b64decode(written, validate=True)
     except ValueError:
         return data.encode()
 
