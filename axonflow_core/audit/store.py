@@ -9,6 +9,7 @@ from typing import Self, TypeVar
 
 from sqlalchemy import Connection, Engine, MetaData
 
+from axonflow_core.audit.anchors import Place
 from axonflow_core.audit.batch import Execute, Transaction
 from axonflow_core.audit.databases.urls import database_of
 from axonflow_core.audit.jobs import Job
@@ -41,22 +42,27 @@ class AuditStore:
         *,
         keeps_texts: bool = False,
         tables: MetaData | None = None,
+        places: Sequence[Place] = (),
         on_record: Callable[[Entry], None] | None = None,
         on_write: Callable[[Execute, str, Sequence[Entry]], None] | None = None,
     ) -> Self:
         """Open the database, or make a new one, and begin a chain.
 
         `tables` are tables of others, made in the same database for `transact` and `read`; they
-        hold nothing that is proved. `on_record` is called for each entry that became durable, on
-        the writer's thread. `on_write` is called in each transaction that writes entries, with what
-        runs statements in it, the id of the chain and the entries: what it does to tables of others
-        is durable with them, or not at all.
+        hold nothing that is proved. `places` are where signed heads are kept besides. `on_record`
+        is called for each entry that became durable, on the writer's thread. `on_write` is called
+        in each transaction that writes entries, with what runs statements in it, the id of the
+        chain and the entries: what it does to tables of others is durable with them, or not at all.
 
         `ConfigError` where a setting is wrong: the URL, the folder, the master key, a signing key
         that nobody knows. `AuditError` where the database is damaged or cannot be written.
         """
         options = WriterOptions(
-            keeps_texts=keeps_texts, tables=tables, on_record=on_record, on_write=on_write
+            keeps_texts=keeps_texts,
+            tables=tables,
+            places=tuple(places),
+            on_record=on_record,
+            on_write=on_write,
         )
         return await cls(Writer(database_of(url), keys, options)).started()
 

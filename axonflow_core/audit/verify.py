@@ -8,21 +8,25 @@ chain one state is kept: where it is and the hash that the next record has to ha
     chain     begins with a record that names the other chains' ends as they were then
     head      its signature is a known key's; it ends where the records end, and counts them
     streams   none is open that its chain's end should have closed
+    anchors   heads that were kept elsewhere (`audit.anchors`): each is signed by a known key, and
+              its hash stands at its place
 
-What this cannot find: a chain removed with its head that no other chain has named yet, and a
-database put back as a whole to an earlier state. Texts and keys may be destroyed, so nothing is
-said of them.
+What the database alone cannot show: a chain removed with its head that no other chain has named
+yet, and a database put back as a whole to an earlier state. Heads that were kept elsewhere show
+both, as far as they reach. Texts and keys may be destroyed, so nothing is said of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from attrs import define
+from attrs import define, field
 from sqlalchemy import Connection, RowMapping, func, select
 
+from axonflow_core.audit.anchors import SignedHead
 from axonflow_core.audit.chain import FIRST, START, Head, link
 from axonflow_core.audit.keys import is_signed_by, key_id
 from axonflow_core.audit.opening import NAMED
@@ -79,16 +83,23 @@ class _State:
     named_seq: int = 0
     has_fault: bool = False
     open_streams: int = 0
+    anchors: dict[int, Head] = field(factory=dict)
+    """Place -> the head that was anchored there, of places that were not read yet."""
 
 
 def verify(
     connection: Connection,
     public_keys: Sequence[bytes],
     progress: Callable[[int], object] | None = None,
+    *,
+    anchors: Iterable[SignedHead] = (),
 ) -> Verification:
     """Verify every chain of a database. `public_keys` are the Ed25519 keys that heads may be signed
-    with; `progress` is told now and then how many records were read."""
-    return _Verifier(connection, public_keys).run(progress)
+    with; `progress` is told now and then how many records were read; `anchors` are heads that were
+    kept elsewhere."""
+    verifier = _Verifier(connection, public_keys)
+    verifier.expect(anchors)
+    return verifier.run(progress)
 
 
 class _Verifier:
@@ -98,6 +109,21 @@ class _Verifier:
         self._chains: dict[str, _State] = {}
         self._opened: dict[str, str] = {}
         self._faults: list[Fault] = []
+
+    def expect(self, anchors: Iterable[SignedHead]) -> None:
+        """Heads that the chains have to have come by."""
+        for anchor in anchors:
+            head = anchor.head
+            key = self._public_keys.get(head.key)
+            if key is None:
+                what = f"an anchor of it is signed with the key {head.key}, which is not known"
+            elif not is_signed_by(key, anchor.signature, head.message):
+                what = "the signature of an anchor of it is not its key's"
+            else:
+                self._chains.setdefault(head.chain, _State()).anchors[head.seq] = head
+                continue
+            if not self._chains.setdefault(head.chain, _State()).has_fault:
+                self._fault(head.chain, what)
 
     def run(self, progress: Callable[[int], object] | None) -> Verification:
         count = 0
@@ -111,6 +137,10 @@ class _Verifier:
         heads = self._connection.execute(select(HEADS).order_by(HEADS.c.chain)).mappings().all()
         for head in heads:
             self._check_head(head)
+        for chain, state in sorted(self._chains.items()):
+            if state.anchors and not state.has_fault:
+                last = state.anchors[max(state.anchors)]
+                self._fault(chain, _cut_off(last, state.seq))
         for chain in sorted(self._chains.keys() - {head["chain"] for head in heads}):
             if not self._chains[chain].has_fault:
                 self._fault(chain, "it is missing")
@@ -138,6 +168,9 @@ class _Verifier:
             self._fault(chain, fault, seq, id)
         else:
             state.seq, state.hash = seq, hash
+            anchor = state.anchors.pop(seq, None) if state.anchors else None
+            if anchor is not None and (anchor.hash, anchor.count) != (hash, seq):
+                self._fault(chain, "it is not the record that was anchored here", seq, id)
 
     def _wrong_with(self, row: Sequence[Any], state: _State) -> str | None:
         """What is wrong with a record, if anything."""
@@ -223,3 +256,8 @@ def _out_of_place(seq: int, expected: int) -> str:
     if seq > expected:
         return f"records {expected} to {seq - 1} are missing before it"
     return f"it stands where record {expected} is expected"
+
+
+def _cut_off(anchor: Head, left: int) -> str:
+    at = datetime.fromtimestamp(anchor.at_us / 1e6, UTC).isoformat(timespec="seconds")
+    return f"{anchor.seq} records were anchored at {at}, and {left} are left"

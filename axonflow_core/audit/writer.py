@@ -32,6 +32,7 @@ from typing import Any
 
 from sqlalchemy import MetaData
 
+from axonflow_core.audit.anchors import Anchoring, Place
 from axonflow_core.audit.batch import (
     Batch,
     ChangedHead,
@@ -69,6 +70,8 @@ class WriterOptions:
     tables: MetaData | None = None
     """Tables of others, which stand in the same database."""
     max_waiting: int = MAX_WAITING
+    places: tuple[Place, ...] = ()
+    """Where heads are kept besides the database."""
     on_write: Callable[[Execute, str, Sequence[Entry]], None] | None = None
     """Called in each transaction that writes entries, before its commit; what it raises takes the
     transaction back."""
@@ -96,6 +99,7 @@ class Writer:
         self._is_last_taken = False
         self._oldest_at: float | None = None
         self._beat_at = 0.0
+        self._anchoring = Anchoring(options.places, self.vault.signer)
         self._head = Head(self.chain)
         self._attempt: Head | None = None
         self._is_head_sure = True
@@ -234,9 +238,9 @@ class Writer:
     def _serve(self) -> bool:
         """Write what waits. False when the last was written."""
         try:
-            first = self._queue.get(timeout=RETRY_S if self.fault else self.database.beat_s)
+            first = self._queue.get(timeout=self._patience_s)
         except Empty:
-            self._probe() if self.fault else self._outcomes([], may_grow=False)
+            self._idle()
             return True
         if first is None:
             return False
@@ -247,6 +251,23 @@ class Writer:
         self._oldest_at = None
         settle(outcomes)
         return not self._is_last_taken
+
+    @property
+    def _patience_s(self) -> float | None:
+        """How long to wait for a job before something else is to be done."""
+        if self.fault:
+            return RETRY_S
+        times = (self._anchoring.due_in_s, self.database.beat_s)
+        return min((each for each in times if each is not None), default=None)
+
+    def _idle(self) -> None:
+        """No job came in this time."""
+        if self.fault:
+            self._probe()
+            return
+        self._anchoring.add()
+        if self._is_beat_due:
+            self._outcomes([], may_grow=False)
 
     def _take_waiting(self, jobs: list[Job]) -> None:
         """Add what waits to a batch, as far as it has room."""
@@ -284,6 +305,7 @@ class Writer:
             self._attempt = head = batch.write()
         self._head, self._attempt, self._is_head_sure = head, None, True
         batch.committed()
+        self._anchoring.note(head)
         self._tell_of(batch.entries)
         return outcomes
 
@@ -408,8 +430,10 @@ class Writer:
         try:
             self._find_head()
             self._sign_again(evolve(self._head, is_closed=True))
+            self._anchoring.note(self._head)
         except BaseException as fault:
             self._fail(fault)
+        self._anchoring.close()
 
 
 def _refusal(job: Job, fault: Exception) -> BaseException:

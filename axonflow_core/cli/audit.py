@@ -17,6 +17,7 @@ from axonflow_core.cli.options import config_option, json_option
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from axonflow_core.audit.anchors import SignedHead
     from axonflow_core.audit.search import Recorded
     from axonflow_core.audit.verify import Verification
     from axonflow_core.keys import Keys
@@ -51,13 +52,29 @@ def audit() -> None:
     help="A public key that the records may be signed with, as `axonflow keys init` printed it. "
     "Default: those of the server's own keys.",
 )
+@click.option(
+    "--anchor",
+    "anchors",
+    metavar="FILE",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="A file of heads that were kept elsewhere. Default: those of the configuration.",
+)
 @json_option
-def verify(*, path: Path | None, url: str | None, given: tuple[str, ...], is_json: bool) -> int:
-    """Check that every record is as it was written, in its place, and that none is missing.
+def verify(
+    *,
+    path: Path | None,
+    url: str | None,
+    given: tuple[str, ...],
+    anchors: tuple[Path, ...],
+    is_json: bool,
+) -> int:
+    """Check that every record is as it was written, in its place, and that none is missing: none
+    of those that the database tells of, nor of those that heads were kept of elsewhere.
 
     Exits with 1 where something is wrong, and names the first record of each chain that is.
     """
-    from axonflow_core.cli.display import write_json
+    from axonflow_core.cli.display import progress, write_json
     from axonflow_core.cli.extras import server_extra
     from axonflow_core.cli.failure import CHECK_FAILED, OK
 
@@ -65,8 +82,8 @@ def verify(*, path: Path | None, url: str | None, given: tuple[str, ...], is_jso
         from axonflow_core.audit.verify import verify as verified
 
     keys = _public_keys(path, url, given)
-    with _opened(path, url) as connection:
-        found = verified(connection, keys)
+    with _opened(path, url) as connection, progress() as tell:
+        found = verified(connection, keys, tell, anchors=_anchors(path, url, anchors))
     if is_json:
         write_json(_as_json(found))
     else:
@@ -82,6 +99,21 @@ def _public_keys(path: Path | None, url: str | None, given: tuple[str, ...]) -> 
     if given:
         return tuple(public_key_of(word) for word in given)
     return Signer(_server_keys(path, url)).public_keys
+
+
+def _anchors(path: Path | None, url: str | None, given: tuple[Path, ...]) -> Iterator[SignedHead]:
+    """The heads on the command line, else those of the configuration, as far as there are any."""
+    from axonflow_core.audit.anchors import files_of, heads_in
+    from axonflow_core.config import load_config
+    from axonflow_core.config.values import AuditConfig
+
+    if given:
+        files = list(given)
+    else:
+        audit = load_config(path).audit if url is None else AuditConfig(url=url)
+        files = [file for file in files_of(audit) if file.exists()]
+    for file in files:
+        yield from heads_in(file)
 
 
 def _as_json(found: Verification) -> Json:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -151,3 +152,18 @@ def write_table(
         console.print(table)
     lines = captured.get().splitlines()
     click.echo("\n".join(line.rstrip() for line in lines), color=True)  # where rich has decided
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[int], object] | None]:
+    """What is told how many records were read, and shows it on stderr where that is a terminal;
+    None elsewhere."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.completed:,} records"), TimeElapsedColumn())
+    with Progress(*columns, console=stderr(), transient=True) as shown:
+        task = shown.add_task("", total=None)
+        yield lambda count: shown.update(task, completed=count)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -225,12 +226,35 @@ class KeptTexts(StrEnum):
 
 
 @frozen
+class WitnessConfig:
+    """The section `audit.witness`: where heads are kept that whoever owns the database cannot
+    change. A bearer token for the URL stands in AXONFLOW_WITNESS_TOKEN."""
+
+    file: str | None = field(default=None, kw_only=True)
+    url: str | None = field(default=None, kw_only=True, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        if (self.file is None) == (self.url is None):
+            got = "neither" if self.file is None else "both"
+            raise Unfit("one of `file` and `url`", got, "write one of them")
+
+    @url.validator
+    def _is_of_the_web(self, _: object, url: str | None) -> None:
+        if url is not None and not re.match(r"https?://[^/]", url):
+            raise Unfit("an https:// or http:// URL", "another text")
+
+
+@frozen
 class AuditConfig:
     """The section `audit`."""
 
     url: str = field(default="sqlite:///./axonflow-audit.db", kw_only=True, repr=False)
     """Where the records are kept, as an SQLAlchemy URL."""
     texts: KeptTexts = field(default=KeptTexts.NONE, kw_only=True)
+    anchor: str | None = field(default=None, kw_only=True)
+    """The file that each signed head is added to, outside of the database. Default: beside a
+    database that is a file, and none for one on a server."""
+    witness: WitnessConfig | None = field(default=None, kw_only=True)
 
 
 @frozen

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Self
 from attrs import field
 from sqlalchemy import MetaData
 
+from axonflow_core.audit.anchors import places_of
 from axonflow_core.audit.record import new_id
 from axonflow_core.audit.store import AuditStore
 from axonflow_core.budgets import book
@@ -125,6 +127,7 @@ class Service:
             keys,
             keeps_texts=shared.audit.texts is KeptTexts.REDACTED,
             tables=_tables(),
+            places=tuple(places_of(shared.audit, os.environ)),
             on_record=metrics.recorded,
             on_write=settle,
         )
