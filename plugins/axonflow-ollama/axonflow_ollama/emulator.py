@@ -34,7 +34,7 @@ def _refused(message: str) -> VendorError:
 
 
 def _without_tools(asked: Conversation, model: ModelDescription) -> VendorError | None:
-    if not asked.request.tools or "tools" in _known(model.id)[1]:
+    if not asked.request.tools or "tools" in _abilities(model.id):
         return None
     return _refused(f"registry.ollama.ai/library/{model.id} does not support tools")
 
@@ -44,7 +44,7 @@ def _without_thinking(asked: Conversation, model: ModelDescription) -> VendorErr
     reasoning = asked.request.reasoning
     if reasoning is None or reasoning.mode == "disabled":
         return None
-    if "thinking" not in _known(model.id)[1]:
+    if "thinking" not in _abilities(model.id):
         return _refused(f'"{asked.call.model}" does not support thinking')
     is_levelled = family_of(model.id) == "gpt-oss" and reasoning.effort in _LEVELS
     if reasoning.effort is None or is_levelled:
@@ -55,20 +55,23 @@ def _without_thinking(asked: Conversation, model: ModelDescription) -> VendorErr
 def _show(call: Call) -> Json:
     """What `ollama show` tells. `ModelNotFound`."""
     given = mapping_or_empty(call.json).get("model")
-    if not isinstance(given, str) or MODELS.row(full_name(given)) is None:
+    name = full_name(given) if isinstance(given, str) else ""
+    if MODELS.row(name) is None:
         raise ModelNotFound(f"model '{given}' not found")
-    return shown(*_known(full_name(given)))
+    return shown(_described(name), _abilities(name))
 
 
 def _running(call: Call) -> Json:
-    return running(_known(DEFAULT_MODEL)[0])
+    return running(_described(DEFAULT_MODEL))
 
 
-def _known(id: str) -> tuple[ModelDescription, tuple[str, ...]]:
-    """A model of the table, and what it can do."""
+def _described(id: str) -> ModelDescription:
+    return next(each for each in MODELS.catalogue().models if each.id == id)
+
+
+def _abilities(id: str) -> tuple[str, ...]:
     row = MODELS.row(id)
-    model = next(each for each in MODELS.catalogue().models if each.id == id)
-    return model, row.abilities if row else ()
+    return () if row is None else row.abilities
 
 
 VENDOR = EmulatedVendor(
