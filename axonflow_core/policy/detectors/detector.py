@@ -56,6 +56,11 @@ class Detector:
     pattern: str = ""
     """The RE2 pattern of candidates; empty where `find` searches."""
     accept: Accept = field(default=_whole)
+    overlaps: bool = False
+    """Whether a finding may begin inside another: groups of digits can be read in several ways."""
+    load: Callable[[], object] | None = None
+    """Loads what `accept` needs of other packages, when a policy is built. Raises `ConfigError`
+    where one is not installed."""
     find: Find | None = None
     """Searches without a pattern."""
     origin: str = ""
@@ -68,28 +73,31 @@ class Detector:
 
     def finder(self) -> Find:
         """The function that searches, with its pattern compiled: the same one for all policies."""
-        return self.find or _finder(self.pattern, self.accept)
+        if self.load is not None:
+            self.load()
+        return self.find or _finder(self.pattern, self.accept, self.overlaps)
 
 
 @cache
-def _finder(pattern: str, accept: Accept) -> Find:
+def _finder(pattern: str, accept: Accept, overlaps: bool) -> Find:
     regexp = compiled(pattern)
-    return lambda view: _accepted(regexp, accept, view.data)
+    return lambda view: _accepted(regexp, accept, view.data, overlaps=overlaps)
 
 
-def _accepted(regexp: Regexp, accept: Accept, data: bytes) -> Spans:
+def _accepted(regexp: Regexp, accept: Accept, data: bytes, *, overlaps: bool) -> Spans:
     """What is accepted of the candidates. Behind one that is refused the next one may begin at its
-    second word, as a card does behind a year."""
+    second word, as a card does behind a year; where findings overlap, behind every one."""
     spans: list[tuple[int, int]] = []
     position = 0
     while len(spans) < MAX_SPANS and (match := regexp.search(data, position)) is not None:
         start, end = match.span()
         span = accept(data, start, end)
-        if span is None:
+        if span is not None:
+            spans.append(span)
+        if span is None or overlaps:
             position = _second_word(data, start, end)
         else:
-            spans.append(span)
-            position = end
+            position = max(span[1], start + 1)
     return spans
 
 
