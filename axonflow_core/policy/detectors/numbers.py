@@ -3,10 +3,26 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from functools import cache
+from importlib import import_module
+from typing import Any
 
+from axonflow_core.errors import ConfigError
+
+SEPARATOR = "(?:[ .-]|‐|–)"
+"""What stands between the groups of a number, as RE2 and `re` understand it. NFKC makes a blank of
+every other one, and a hyphen of the one that does not break."""
 _NOT_A_DIGIT = bytes(byte for byte in range(256) if byte not in b"0123456789")
 _BEFORE = re.compile(rb"\d[.-]?\Z")
 _BEHIND = re.compile(rb"[.-]?\d")
+_REACH = 60
+"""Bytes in which groups around a number are looked for."""
+_GROUPS_BEFORE = re.compile(rb"(?:\d{1,6} )+\Z")
+_GROUPS_BEHIND = re.compile(rb"(?: \d{1,6}(?![\w:/-]|[.]\d| -))+")
+_IS_OTHERS = re.compile(rb"\+\Z|\b[A-Za-z]{2}(?:\d\d(?: [0-9A-Za-z]{1,4})* ?)?\Z")
+"""What stands before a row that is the rest of a telephone number or an IBAN."""
+_IS_JOINED = re.compile(rb"(?:[\w./:-]|- )\Z")
 _DOUBLED = bytes.maketrans(b"0123456789", b"0246813579")
 """Digit -> the sum of the digits of its double."""
 
@@ -22,7 +38,36 @@ def is_part_of_longer(data: bytes, start: int, end: int) -> bool:
     return is_behind or _BEFORE.search(data[max(0, start - 2) : start]) is not None
 
 
+def groups_before(data: bytes, start: int) -> Sequence[bytes]:
+    """The groups of digits that stand before a number with a blank behind each, at most a few."""
+    first = max(0, start - _REACH)
+    match = _GROUPS_BEFORE.search(data, first, start)
+    if match is None or _IS_OTHERS.search(data, first, match.start()):
+        return ()
+    is_joined = _IS_JOINED.search(data, max(0, match.start() - 2), match.start())
+    return match[0].split()[1 if is_joined else 0 :]
+
+
+def groups_behind(data: bytes, end: int) -> Sequence[bytes]:
+    """The groups of digits that stand behind a number with a blank before each, at most a few."""
+    match = _GROUPS_BEHIND.match(data, end, end + _REACH)
+    return match[0].split() if match else ()
+
+
 def luhn(number: bytes) -> int:
     """Luhn's sum of the digits (ISO/IEC 7812-1), 0 where the last one is right."""
     backwards = number[::-1]
     return (sum(backwards[::2]) + sum(backwards[1::2].translate(_DOUBLED)) - 48 * len(number)) % 10
+
+
+@cache
+def standard(name: str) -> Any:
+    """The module of python-stdnum of that name, which says what a valid number is: `iban`.
+
+    The package comes with the extra `server`. Raises `ConfigError` where it is not installed.
+    """
+    try:
+        return import_module(f"stdnum.{name}")
+    except ImportError:
+        message = "policies need the package python-stdnum, which is not installed"
+        raise ConfigError(message, hint='pip install "axonflow-core[server]"') from None

@@ -1,33 +1,102 @@
-"""Numbers of payment cards."""
+"""Numbers of payment cards.
+
+One of ten numbers ends in the check digit by chance, so the check digit alone says little. Digits
+in the groups of a card are one where a network has such numbers. Digits in one piece could as well
+be an identifier: without a word like "card" before them they are those of a network whose numbers
+are long and begin narrowly.
+"""
 
 from __future__ import annotations
 
 import re
 
 from axonflow_core.policy.detectors.detector import Detector
-from axonflow_core.policy.detectors.numbers import digits, is_part_of_longer, luhn
+from axonflow_core.policy.detectors.numbers import (
+    SEPARATOR,
+    digits,
+    groups_before,
+    groups_behind,
+    is_part_of_longer,
+    luhn,
+)
+from axonflow_core.policy.detectors.pii.hints import NINE_DIGITS
+from axonflow_core.policy.detectors.pii.labels import words_before
+from axonflow_core.policy.detectors.pii.runs import are_numbers
 from axonflow_core.policy.rules import Action, Severity
 
-_NETWORKS = re.compile(
-    rb"4(?:\d{12}|\d{15}|\d{18})"  # Visa
-    rb"|(?:5[1-5]\d\d|222[1-9]|22[3-9]\d|2[3-6]\d\d|27[01]\d|2720)\d{12}"  # Mastercard
-    rb"|3[47]\d{13}"  # American Express
-    rb"|3(?:0[0-59]|[689]\d)\d{11,16}"  # Diners Club
-    rb"|35(?:2[89]|[3-8]\d)\d{12,15}|(?:2131|1800)\d{11}"  # JCB
-    rb"|(?:6011|64[4-9]\d|65\d\d)\d{12,15}"  # Discover
+_MASTERCARD = rb"(?:5[1-5]\d\d|222[1-9]|22[3-9]\d|2[3-6]\d\d|27[01]\d|2720)\d{12}"
+_NARROW = re.compile(
+    rb"4\d{15}|" + _MASTERCARD + rb"|3[47]\d{13}"  # Visa, American Express
+    rb"|3(?:0[0-5]\d|095|[689]\d\d)\d{10}|3(?:0[0-5]\d|095)\d{12}"  # Diners Club
+    rb"|35(?:2[89]|[3-8]\d)\d{12}|(?:2131|1800)\d{11}"  # JCB
+    rb"|(?:6011|64[4-9]\d|65\d\d)\d{12}"  # Discover
     rb"|62\d{14,17}"  # UnionPay
-    rb"|(?:5018|5020|5038|5893|6304|6759|676[1-3])\d{8,15}"  # Maestro
+    rb"|220[0-4]\d{12}"  # Mir
+    rb"|(?:5018|5020|5038|5893|6304|6759|676[1-3])\d{12}"  # Maestro
 )
-"""First digits and lengths of the networks' numbers. Source: the tables of issuer identification
-numbers (ISO/IEC 7812-1) in Wikipedia's "Payment card number", November 2026."""
+_ANY = re.compile(
+    rb"4(?:\d{12}|\d{15}|\d{18})|" + _MASTERCARD + rb"|3[47]\d{13}"
+    rb"|3(?:0[0-5]\d|095|[689]\d\d)\d{10,15}"
+    rb"|35(?:2[89]|[3-8]\d)\d{12,15}|(?:2131|1800)\d{11}"
+    rb"|(?:6011|64[4-9]\d|65\d\d)\d{12,15}"
+    rb"|(?:60|62|81|82)\d{14,17}|508\d{13}"  # RuPay, UnionPay
+    rb"|220[0-4]\d{12,15}|9792\d{12}|1\d{14}"  # Mir, Troy, UATP
+    rb"|0604\d{8,15}|(?:50|5[6-8]|6\d)\d{10,17}"  # Maestro, Verve, Dankort, InterPayment
+)
+"""First digits and lengths of the networks' numbers, those that are told from identifiers and the
+lot. Source: the tables of issuer identification numbers (ISO/IEC 7812-1) in Wikipedia's
+"Payment card number", November 2026."""
+_NAMED = re.compile(rb"[3-6]\d{11,18}|" + _ANY.pattern)
+"""What may be a card where a word says so."""
+_GROUPS = frozenset(
+    [(4, 4, 4, last) for last in range(1, 8)]
+    + [(4, 4, 4, 4, last) for last in (1, 2, 3)]
+    + [(4, 6, 5), (4, 6, 4), (4, 4, 5), (4, 3, 3, 3), (6, 10), (6, 13), (8, 8)]
+)
+"""How many digits each group has that the number is written in."""
+_DIGITS = re.compile(rb"\d+")
+_NOT_DIGITS = re.compile(rb"\D+")
+_has_word = words_before(
+    "card|credit|debit|visa|maestro|amex|diners|jcb|unionpay|discover|\\bcc\\b|_cc\\b|\\bpan\\b"
+    "|kart[ae]|carte|tarjeta|cart[ãa]o|carta|карт|卡|カード|카드"
+)
 
 
 def _card(data: bytes, start: int, end: int) -> tuple[int, int] | None:
-    """The number, if it is one of a network and its check digit is right (ISO/IEC 7812-1)."""
+    """The number, if it is one of a network and its check digit is right (ISO/IEC 7812-1); without
+    the security code where that stands behind it like a group."""
     number = digits(data, start, end)
-    is_card = _NETWORKS.fullmatch(number) is not None and luhn(number) == 0
-    return (start, end) if is_card and not is_part_of_longer(data, start, end) else None
+    if luhn(number) and luhn(number[:16]):
+        return None
+    groups = [match.span() for match in _DIGITS.finditer(data, start, end)]
+    if len(groups) == 1:
+        return (start, end) if _is_card(data, start, end, _NARROW) else None
+    for count in (len(groups), len(groups) - 1):
+        shape = tuple(last - first for first, last in groups[:count])
+        end = groups[count - 1][1]
+        is_even = len(set(_NOT_DIGITS.findall(data, start, end))) == 1
+        networks = _NARROW if shape == (4, 4, 4, 4) else _ANY
+        if is_even and shape in _GROUPS and _is_card(data, start, end, networks):
+            return (start, end) if _is_apart(data, start, end) else None
+    return None
 
+
+def _is_apart(data: bytes, start: int, end: int) -> bool:
+    """Whether the groups are not from the middle of a row of numbers: a year and a security code
+    may stand around a card, or other cards."""
+    before, behind = groups_before(data, start), groups_behind(data, end)
+    is_short = len(before) <= 1 and len(behind) <= 1
+    return is_short or (are_numbers(before) and are_numbers(behind)) or _has_word(data, start)
+
+
+def _is_card(data: bytes, start: int, end: int, networks: re.Pattern[bytes]) -> bool:
+    number = digits(data, start, end)
+    if luhn(number) or _NAMED.fullmatch(number) is None or is_part_of_longer(data, start, end):
+        return False
+    return networks.fullmatch(number) is not None or _has_word(data, start)
+
+
+_S = f"{SEPARATOR}{{1,3}}"
 
 DETECTORS = (
     Detector(
@@ -36,8 +105,12 @@ DETECTORS = (
         action=Action.BLOCK,
         severity=Severity.CRITICAL,
         description="The text holds the number of a payment card (personal data).",
-        pattern=r"\b(?:\d{4}[ -]\d{4}[ -]\d{4}[ -]\d{1,7}|\d{4}[ -]\d{6}[ -]\d{4,5}|\d{12,19})\b",
-        hint=r"\d{4}[ -]?\d{4}[ -]?\d{4}|\d{4}[ -]\d{6}[ -]\d{4}",
+        pattern=rf"\b(?:\d{{4}}{_S}\d{{4}}{_S}\d{{4}}{_S}\d{{4}}{_S}\d{{1,3}}"
+        rf"|\d{{4}}{_S}(?:\d{{4}}{_S}\d{{4}}{_S}\d{{1,7}}|\d{{4}}{_S}\d{{5}}|\d{{6}}{_S}\d{{4,5}})"
+        rf"|\d{{4}}{_S}\d{{3}}{_S}\d{{3}}{_S}\d{{3}}"
+        rf"|\d{{6}}{_S}\d{{10}}(?:\d{{3}})?|\d{{8}}{_S}\d{{8}}|\d{{12,19}})\b",
+        hint=NINE_DIGITS,
         accept=_card,
+        overlaps=True,
     ),
 )

@@ -1,9 +1,140 @@
-"""Addresses of people."""
+"""Addresses of people and of their machines: e-mail, IP, hardware."""
 
 from __future__ import annotations
 
+import re
+from ipaddress import AddressValueError, IPv4Address, IPv6Address
+
 from axonflow_core.policy.detectors.detector import Detector
+from axonflow_core.policy.detectors.pii.hints import ADDRESS
+from axonflow_core.policy.detectors.pii.labels import words_before
 from axonflow_core.policy.rules import Action, Severity
+
+# ── e-mail ────────────────────────────────────────────────────────────────────────────────────────
+
+_LETTERS = "\u00c0-\u1fff\u2c00-\u2dff\u3040-\ud7ff\uf900-\ufdff"
+"""Letters beyond ASCII, near enough, as ranges of a class."""
+_LOCAL = re.compile(rf"[0-9A-Za-z_{_LETTERS}][0-9A-Za-z_.%+'{_LETTERS}-]{{0,63}}\Z")
+_LABEL = rf"[0-9A-Za-z{_LETTERS}][0-9A-Za-z{_LETTERS}-]*"
+_TOP = rf"[A-Za-z]{{2,}}\b|(?i:xn--)[0-9A-Za-z-]+|[{_LETTERS}]{{2,}}"
+_FILES = frozenset(
+    b"png jpg jpeg gif svg webp pdf js mjs ts jsx tsx css html json yaml yml txt service".split()
+)
+"""Last parts of names that have an @ and are no addresses: `logo@2x.png`, `user@1000.service`."""
+_IS_IN_URL = re.compile(rb"://[^\s/@]*\Z")
+
+
+def _email(data: bytes, start: int, end: int) -> tuple[int, int] | None:
+    """The address, if it is not the user of a URL, a repository, a file or a product of matrices
+    (`x@w.transpose()`)."""
+    local, _, domain = data[start:end].partition(b"@")
+    before = data[max(0, start - 63) : start] + local
+    local_part = _LOCAL.search(before.decode(errors="ignore"))
+    if local_part is None:
+        return None
+    start += len(local) - len(local_part[0].encode())
+    is_file = domain.rpartition(b".")[2].lower() in _FILES
+    is_repository = data.startswith(b"git@", start) and data[end : end + 1] == b":"
+    is_version = domain[:1].isdigit() and domain.partition(b".")[2][:1].isdigit()
+    is_call = data[end : end + 1] in (b"(", b"[")
+    is_in_url = _IS_IN_URL.search(data, max(0, start - 100), start) is not None
+    is_other = is_file or is_repository or is_version or is_call or is_in_url
+    return None if is_other else (start, end)
+
+
+# ── IP ────────────────────────────────────────────────────────────────────────────────────────────
+
+_IS_JOINED_BEFORE = re.compile(rb"-\Z|[A-Za-z]/\Z")
+_IS_JOINED_BEHIND = re.compile(rb"[.-]?\w")
+_is_version = words_before(
+    r"(?:\bversion|\bver|\bv|\brelease|\bbuild|\bfirmware|\bdriver|\bsection|\bchapter|\bclause"
+    r"|\brev|§)[\W_]{0,4}(?:is |no )?\Z|[=~^<>]=\Z",
+    24,
+)
+_is_address = words_before(
+    r"\bip\b|ip[ _-]?addr|addr|\bhost|server|client|\bdns|gateway|subnet|ping|\bssh|curl|https?"
+    r"|proxy|router|node|remote|\bsrc|\bdst|source|destination|peer|network|\bfrom\b|\blogin|ipv4",
+    40,
+)
+_HAS_PORT = re.compile(rb":\d{1,5}\b|/\d{1,2}\b")
+_MAX_OF_VERSION = 40
+"""Four numbers up to this one are a version as likely as an address."""
+_OWN = frozenset(b"127.0.0.1 0.0.0.0 255.255.255.255 255.255.255.0 255.255.0.0 255.0.0.0".split())
+"""Every machine's own address, and masks."""
+
+
+def _ipv4(data: bytes, start: int, end: int) -> tuple[int, int] | None:
+    """The address, if it is none that every machine has, and no version."""
+    address = data[start:end]
+    if address in _OWN or _is_joined(data, start, end):
+        return None
+    try:
+        octets = IPv4Address(address.decode()).packed
+    except AddressValueError:
+        return None
+    is_like_version = max(octets) <= _MAX_OF_VERSION and not _HAS_PORT.match(data, end)
+    if is_like_version and not _is_address(data, start):
+        return None
+    return None if _is_version(data, start) else (start, end)
+
+
+def _is_joined(data: bytes, start: int, end: int) -> bool:
+    before = _IS_JOINED_BEFORE.search(data, max(0, start - 2), start)
+    return before is not None or _IS_JOINED_BEHIND.match(data, end) is not None
+
+
+_IS_HEX_JOINED_BEHIND = re.compile(rb"[\w:]|\.\w")
+
+
+def _ipv6(data: bytes, start: int, end: int) -> tuple[int, int] | None:
+    """The address, if it is whole or begins as those of networks do: `a[1::2]`, `std::end` and
+    `::1` are none."""
+    text = data[start:end].decode()
+    if _IS_HEX_JOINED_BEHIND.match(data, end):
+        return None
+    try:
+        IPv6Address(text)
+    except AddressValueError:
+        return None
+    groups = [group for group in text.split(":") if group]
+    is_long = len(groups) >= 3 and any(len(group) >= 3 for group in groups)
+    is_network = len(groups) == 2 and len(groups[0]) == 4 and groups[0][0] in "23fF"
+    return (start, end) if is_long or is_network else None
+
+
+_BEFORE = re.compile(rb"[^0-9A-Fa-f:]*(?::(?!:))?")
+
+
+def _address(data: bytes, start: int, end: int) -> tuple[int, int] | None:
+    """The address behind what separates it from the words before it."""
+    before = _BEFORE.match(data, start, end)
+    start = before.end() if before else start
+    return (_ipv6 if b":" in data[start:end] else _ipv4)(data, start, end)
+
+
+_APART = r"(?:\A|[^\w.:]|[^0-9A-Fa-f:]:)"
+_IPV4 = r"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}"
+_IPV6 = (
+    r"(?:::|[0-9A-Fa-f]{1,4}:)(?:[0-9A-Fa-f]{0,4}:){0,6}"
+    rf"(?:{_IPV4}|:?[0-9A-Fa-f]{{1,4}}|:)"
+)
+
+# ── hardware ──────────────────────────────────────────────────────────────────────────────────────
+
+_MAC = (
+    r"\b(?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}\b|\b(?:[0-9A-Fa-f]{2}-){5}[0-9A-Fa-f]{2}\b"
+    r"|\b(?:[0-9a-f]{4}\.){2}[0-9a-f]{4}\b"
+)
+
+
+def _mac(data: bytes, start: int, end: int) -> tuple[int, int] | None:
+    is_part = _IS_MAC_JOINED.search(data, max(0, start - 2), start)
+    is_part = is_part or _IS_MAC_JOINED_BEHIND.match(data, end)
+    return None if is_part else (start, end)
+
+
+_IS_MAC_JOINED = re.compile(rb"[0-9A-Fa-f][:.-]\Z")
+_IS_MAC_JOINED_BEHIND = re.compile(rb"[:.-]?\w")
 
 DETECTORS = (
     Detector(
@@ -12,7 +143,28 @@ DETECTORS = (
         action=Action.WARN,
         severity=Severity.MEDIUM,
         description="The text holds an e-mail address (personal data).",
-        pattern=r"\w[\w.%+-]*@(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,}\b",
-        hint=r"\w@[A-Za-z0-9]|[.%+-]@[A-Za-z0-9]",
+        pattern=rf"[0-9A-Za-z_.%+'{_LETTERS}-]@(?:{_LABEL}\.)+(?:{_TOP})",
+        hint=ADDRESS,
+        accept=_email,
+    ),
+    Detector(
+        type="ip_address",
+        category="pii",
+        action=Action.LOG,
+        severity=Severity.LOW,
+        description="The text holds an IP address (personal data).",
+        pattern=rf"{_APART}(?:{_IPV4}|{_IPV6})",
+        hint=ADDRESS,
+        accept=_address,
+    ),
+    Detector(
+        type="mac_address",
+        category="pii",
+        action=Action.LOG,
+        severity=Severity.LOW,
+        description="The text holds the hardware address of a machine (personal data).",
+        pattern=_MAC,
+        hint=ADDRESS,
+        accept=_mac,
     ),
 )

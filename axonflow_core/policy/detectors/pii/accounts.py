@@ -1,0 +1,116 @@
+"""Accounts: bank accounts of all countries and of the United States, and wallets."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cache
+
+from axonflow_core.policy.detectors.detector import Detector
+from axonflow_core.policy.detectors.numbers import digits, is_part_of_longer, standard
+from axonflow_core.policy.detectors.pii.hints import ADDRESS, CODE, SEVEN_DIGITS
+from axonflow_core.policy.detectors.pii.labels import behind, start_of, words_before
+from axonflow_core.policy.rules import Action, Severity
+
+# ── IBAN ──────────────────────────────────────────────────────────────────────────────────────────
+
+_IBAN = r"\b(?:[A-Za-z]{2}|[A-Z]{2}[ .-])\d\d[ .-]?[0-9A-Za-z]{4}"
+"""The beginning of an IBAN."""
+_SIZES = re.compile(r"(\d+)!")
+
+
+@cache
+def _shapes() -> Mapping[bytes, re.Pattern[bytes]]:
+    """Country -> its IBANs, each character with a separator before it or none. Lengths are from
+    python-stdnum's copy of the registry of SWIFT."""
+    standard("iban")
+    countries = standard("numdb").get("iban").prefixes
+    return {
+        name.encode(): _shape(4 + sum(map(int, _SIZES.findall(facts["bban"]))))
+        for _, name, _, facts, _ in countries
+    }
+
+
+def _shape(length: int) -> re.Pattern[bytes]:
+    return re.compile(rb"[A-Za-z](?:[ .-]?[0-9A-Za-z]){%d}(?![0-9A-Za-z_])" % (length - 1))
+
+
+def _iban(data: bytes, start: int, end: int) -> tuple[int, int] | None:
+    """The IBAN that begins there, as long as those of its country, if its check digits are right
+    (ISO 13616)."""
+    shape = _shapes().get(data[start : start + 2].upper())
+    match = shape.match(data, start) if shape else None
+    if match is None or not standard("iban").is_valid(match[0].decode(), check_country=False):
+        return None
+    return match.span()
+
+
+# ── accounts and routing numbers of the United States ─────────────────────────────────────────────
+
+_ACCOUNT = r"\d{6,17}|\d{2,6}(?:[ -]\d{2,6}){1,4}"
+_ACCOUNT_LABELS = (
+    r"(?:bank|checking|chequing|savings|deposit|current|giro)[\W_]{0,2}acc(?:oun)?t"
+    r"|\bacc(?:oun)?t[\W_]{0,3}(?:number|num|no|nr|#)|\ba/c\b|\bkontonummer|\bcuenta bancaria"
+    r"|\brouting|\baba\b|\brtn\b|\bsort[ _-]?code"
+)
+_account_start = start_of(_ACCOUNT)
+_is_routing = re.compile(rb"routing|\baba\b|\brtn\b", re.IGNORECASE)
+_is_elsewhere = words_before(r"\b(?:aws|amazon|azure|gcp|google|cloud|customer|user|tenant)\b", 24)
+
+
+def _account(data: bytes, start: int, end: int) -> tuple[int, int] | None:
+    """The number behind the label; one for routing has the check digit of the American Bankers
+    Association. Accounts of clouds are none of a bank."""
+    begin = _account_start(data, start, end)
+    number = digits(data, begin, end)
+    if not 7 <= len(number) <= 17 or is_part_of_longer(data, begin, end):
+        return None
+    if _is_routing.search(data, start, begin) and not standard("us.rtn").is_valid(number.decode()):
+        return None
+    return None if _is_elsewhere(data, start + 1) else (begin, end)
+
+
+# ── wallets ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def _wallet(data: bytes, start: int, end: int) -> tuple[int, int] | None:
+    """The address of Bitcoin, if its checksum is right (Base58Check, BIP 173)."""
+    is_valid: bool = standard("bitcoin").is_valid(data[start:end].decode())
+    return (start, end) if is_valid else None
+
+
+DETECTORS = (
+    Detector(
+        type="iban",
+        category="pii",
+        action=Action.BLOCK,
+        severity=Severity.CRITICAL,
+        description="The text holds the number of a bank account (IBAN, personal data).",
+        pattern=_IBAN,
+        hint=CODE,
+        accept=_iban,
+        load=_shapes,
+    ),
+    Detector(
+        type="bank_account",
+        category="pii",
+        action=Action.WARN,
+        severity=Severity.HIGH,
+        description="The text holds the number of a bank account (personal data).",
+        pattern=behind(_ACCOUNT_LABELS, _ACCOUNT),
+        hint=SEVEN_DIGITS,
+        accept=_account,
+        load=lambda: standard("us.rtn"),
+    ),
+    Detector(
+        type="crypto_wallet",
+        category="pii",
+        action=Action.WARN,
+        severity=Severity.MEDIUM,
+        description="The text holds the address of a wallet (Bitcoin, personal data).",
+        pattern=r"\b(?:[13][1-9A-HJ-NP-Za-km-z]{25,34}|(?:bc1|BC1)[0-9A-Za-z]{11,71})\b",
+        hint=ADDRESS,
+        accept=_wallet,
+        load=lambda: standard("bitcoin"),
+    ),
+)

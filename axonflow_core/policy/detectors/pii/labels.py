@@ -1,0 +1,42 @@
+"""Values that are known by the words before them: `Passport no.: X1234567`.
+
+A label is followed by its value at once, or behind signs and up to three words: `"ssn": "…"`,
+`| SSN | … |`, `the SSN of Jane is …`. What stands between is a gap.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from axonflow_core.policy.detectors.detector import Accept
+
+_GAP = r"[\W_]{0,6}(?:[A-Za-z]{1,12}[\W_]{1,6}){0,3}"
+
+
+def behind(labels: str, value: str) -> str:
+    """The RE2 pattern of a value with its label before it. `labels` are found in any case."""
+    return rf"(?i:{labels}){_GAP}(?:{value})\b"
+
+
+def start_of(value: str) -> Callable[[bytes, int, int], int]:
+    """(text, start, end of a candidate) -> where the `value` at its end begins."""
+    search = re.compile(rb"(?<![0-9A-Za-z])(?:%b)\Z" % value.encode()).search
+
+    def start(data: bytes, start: int, end: int) -> int:
+        found = search(data, start, end)
+        return found.start() if found else start
+
+    return start
+
+
+def labelled(value: str, accept: Accept) -> Accept:
+    """`accept` of the value alone, for candidates that begin with a label."""
+    begin = start_of(value)
+    return lambda data, start, end: accept(data, begin(data, start, end), end)
+
+
+def words_before(words: str, reach: int = 60) -> Callable[[bytes, int], bool]:
+    """Whether one of the `words` stands in the `reach` bytes before a place: (text, place)."""
+    search = re.compile(words.encode(), re.IGNORECASE).search
+    return lambda data, start: search(data, max(0, start - reach), start) is not None

@@ -1,0 +1,182 @@
+"""Telephone numbers.
+
+A telephone number has no check digit, and nearly every number of nine digits is one somewhere, so
+that to be valid says nothing. A number is taken for one that is written like one: with its country
+(`+44 …`), or in groups in which a region writes its numbers, or next to a word for it. Each way of
+writing is a part of the pattern, so that the numbers of other kinds are no candidates.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from axonflow_core.policy.detectors.detector import Detector
+from axonflow_core.policy.detectors.numbers import groups_before, groups_behind
+from axonflow_core.policy.detectors.pii.dialling import Sizes, is_international, plans
+from axonflow_core.policy.detectors.pii.hints import SEVEN_DIGITS
+from axonflow_core.policy.detectors.pii.labels import behind
+from axonflow_core.policy.rules import Action, Severity
+
+_LABELS = (
+    r"phone|telef|t[ée]l[ée]|\btel\b|mobil|\bcell|handy|fax|whats ?app|\bsms\b|\btext\b|\bcall"
+    r"|\bdial|\bring\b|contact|reach|hotline|\bdesk\b|\boffice\b|answering|messages? to"
+    r"|\bmy (?:new )?number|\banruf|\brufe?n?\b|appel|joindre|m[óo]vil|llam|celular|chiam"
+    r"|\blig(?:ue|ar)\b|\bbel\b|тел|звон|电话|手机|電話|携帯|전화"
+)
+_LABELS_BEHIND = r"[\s(,-]{0,3}(?i:office|fax|mobile|home|work|cell|desk|tel|phone)"
+_REST = r"(?:[ .()/\-\x{2010}\x{2013}]{0,3}\d)"
+_ANY = rf"[+(]{{0,2}}\d{_REST}{{6,17}}"
+_WITH_COUNTRY = rf"\+\(?\d{_REST}{{6,17}}"
+_WITH_AREA = rf"(?:\b\d{{1,2}} ?)?\(\d{{1,5}}\){_REST}{{4,12}}"
+_WITH_PREFIX = r"\b0\d{1,5}(?:[ .()/-]{1,3}\d{2,9}){1,4}"
+_NORTH_AMERICAN = r"\b(?:(?:1|001)[ .-])?[2-9]\d\d[ .-][2-9]\d\d[ .-]\d{4}"
+_PLAIN = r"\b\d{1,4}(?: \d{2,4}){2,4}"
+_WITH_LABEL_BEHIND = rf"\b\d{{2,5}}(?:[ .-]\d{{2,4}}){{1,4}}{_LABELS_BEHIND}"
+_MIN_DIGITS, _MAX_DIGITS = 7, 15
+_DIGITS = re.compile(rb"\d+")
+_EXTENSION = re.compile(rb" ?(?:x|ext\.?) ?\d{1,6}\b")
+_EXTENDED = re.compile(rb"(?<=\d)x\d+\Z")
+_JOINED_BEFORE = re.compile(rb"[0-9A-Za-z_][./-]\Z")
+_JOINED_BEHIND = re.compile(rb"\w|[./:-]\d|:[A-Fa-f]")
+_IS_IN_ROW = re.compile(rb"\d \Z")
+_OF_OTHERS = re.compile(rb"(?i:[\W_]id|order|ticket|invoice|ref|case|session)\b|[a-z]Id\b")
+"""What stands between a label and digits in one piece that are an identifier: `call_id`."""
+_DATE = re.compile(rb"(?:19|20)\d\d[./-]\d{1,2}[./-]\d{1,2}|\d{1,2}[./-]\d{1,2}[./-](?:19|20)\d\d")
+
+
+class _Written(NamedTuple):
+    """A number as a text has it."""
+
+    text: str
+    digits: str
+    sizes: Sizes
+    """The sizes of its groups."""
+
+    @property
+    def separators(self) -> str:
+        """What stands before and between its digits."""
+        return "".join(one for one in self.text if not one.isdigit())
+
+    @property
+    def is_grouped(self) -> bool:
+        """Whether it has groups, and none that is large for a number that people read out."""
+        return len(self.sizes) > 1 and max(self.sizes) <= 9
+
+
+def _phone(data: bytes, start: int, end: int) -> tuple[int, int] | None:
+    """The longest number that the candidate begins with, with its extension."""
+    extended = _EXTENDED.search(data, start, end)
+    end = extended.start() if extended else end
+    groups = [match.span() for match in _DIGITS.finditer(data, start, end)]
+    begin = start + len(data[start : groups[0][0]].rstrip(b"+("))
+    is_labelled = begin > start or end > groups[-1][1]
+    if is_labelled and len(groups) == 1 and _OF_OTHERS.search(data, start, begin):
+        return None
+    has_country = data.startswith(b"+", begin)
+    if _DATE.match(data, begin) or (not is_labelled and _is_part(data, begin, end)):
+        return None
+    is_whole = not (is_labelled or has_country or data.startswith(b"(", begin))
+    for count in range(len(groups), len(groups) - 1 if is_whole else 0, -1):
+        end = groups[count - 1][1]
+        written = _written(data, begin, groups[:count])
+        if len(written.digits) < _MIN_DIGITS:
+            return None
+        extension = _EXTENSION.match(data, end)
+        end = extension.end() if extension else end
+        if len(written.digits) > _MAX_DIGITS or _JOINED_BEHIND.match(data, end):
+            continue
+        is_phone = (has_country and _is_with_country(written)) or (
+            _may_be_labelled(written) if is_labelled else _is_written_so(written, data, begin, end)
+        )
+        if is_phone:
+            return begin, end
+    return None
+
+
+def _is_part(data: bytes, start: int, end: int) -> bool:
+    """Whether the candidate is part of a word, a sum or a row of numbers."""
+    if data.startswith(b"+", start):
+        return data[start - 1 : start].isalnum()
+    before = data[max(0, start - 2) : start]
+    is_plain = not data[start:end].translate(None, b"0123456789 ")
+    return _JOINED_BEFORE.search(before) is not None or (
+        is_plain and _IS_IN_ROW.search(before) is not None
+    )
+
+
+def _written(data: bytes, start: int, groups: list[tuple[int, int]]) -> _Written:
+    text = data[start : groups[-1][1]].decode()
+    digits = "".join(filter(str.isdigit, text))
+    return _Written(text, digits, tuple(end - begin for begin, end in groups))
+
+
+def _is_with_country(written: _Written) -> bool:
+    """Whether the country has the number, without the prefix that people add for it: `(0)`."""
+    return is_international(written.text.replace("(0)", ""))
+
+
+def _is_written_so(written: _Written, data: bytes, start: int, end: int) -> bool:
+    """Whether a region has the number and writes it like that: in parentheses and groups, behind a
+    prefix, or in groups with blanks, and then not in a row of numbers."""
+    digits, sizes, separators = written.digits, written.sizes, written.separators
+    if not written.is_grouped or _is_other(written):
+        return False
+    if sizes[-3:] == (3, 3, 4) and _IS_NORTH_AMERICAN.fullmatch(digits) and separators.strip(" "):
+        return True
+    is_marked = "(" in separators or digits[0] == "0"
+    is_long = len(digits) >= 8 if "(" in separators or len(sizes) >= 3 else len(digits) >= 9
+    if not is_long or not (is_marked or set(separators) == {" "}):
+        return False
+    is_alone = "(" in separators or not (groups_before(data, start) or groups_behind(data, end))
+    return is_alone and plans().are_written(digits, sizes)
+
+
+_IS_NORTH_AMERICAN = re.compile(r"(?:1|001)?[2-9]\d\d[2-9]\d{6}")
+
+
+def _is_other(written: _Written) -> bool:
+    """Whether the groups are rather those of something else: a code of the US post, a book, an
+    address of IP, a decimal number, a social security number, a card."""
+    digits, sizes, separators = written.digits, written.sizes, written.separators
+    is_post_code = sizes == (5, 4) and separators == "-"
+    is_book = digits.startswith(("978", "979")) and len(digits) == 13
+    is_decimal = separators.count(".") == 1 or separators == "..."
+    is_social = sizes == (3, 2, 4) and (digits[0] != "0" or "-" in separators)
+    is_card = set(sizes) == {4} and digits[0] != "0"
+    return is_post_code or is_book or is_decimal or is_social or is_card
+
+
+def _may_be_labelled(written: _Written) -> bool:
+    """Whether a number next to a word for it is one: it has groups and is no sum, or a region has
+    it."""
+    is_sum = "/" in written.separators and written.digits[0] != "0"
+    is_social = written.sizes == (3, 2, 4) and "-" in written.separators
+    if is_sum or is_social or written.separators.count(".") == 1:
+        return False
+    return written.is_grouped or plans().are_given(written.digits)
+
+
+_WAYS = (
+    behind(_LABELS, rf"{_ANY}(?:x\d+)?"),
+    _WITH_COUNTRY,
+    _WITH_AREA,
+    _WITH_PREFIX,
+    _NORTH_AMERICAN,
+    _WITH_LABEL_BEHIND,
+    _PLAIN,
+)
+
+DETECTORS = (
+    Detector(
+        type="phone",
+        category="pii",
+        action=Action.WARN,
+        severity=Severity.MEDIUM,
+        description="The text holds a telephone number (personal data).",
+        pattern="|".join(rf"{way}(?:x\d+)?\b" for way in _WAYS),
+        hint=SEVEN_DIGITS,
+        accept=_phone,
+        load=plans,
+    ),
+)

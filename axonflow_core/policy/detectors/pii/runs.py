@@ -1,0 +1,29 @@
+"""Groups of digits in a row: which numbers they are, where several stand side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from axonflow_core.policy.detectors.numbers import luhn, standard
+
+
+def is_aadhaar(number: bytes) -> bool:
+    """Whether a number may be one of Aadhaar: it has 12 digits, begins with neither 0 nor 1, and
+    its check digit is right (Verhoeff's). Source: UIDAI, "Aadhaar numbering", 2010."""
+    if len(number) != 12 or number[:1] in b"01":
+        return False
+    is_right: bool = standard("verhoeff").checksum(number.decode()) == 0
+    return is_right
+
+
+def are_numbers(groups: Sequence[bytes]) -> bool:
+    """Whether all of the groups are cards and numbers of Aadhaar, one behind the other."""
+    if not groups:
+        return True
+    ways = (count for count in range(2, 6) if _is_number(b"".join(groups[:count])))
+    return any(are_numbers(groups[count:]) for count in ways)
+
+
+def _is_number(number: bytes) -> bool:
+    is_card = 13 <= len(number) <= 19 and luhn(number) == 0
+    return is_card or is_aadhaar(number)

@@ -1,0 +1,383 @@
+"""What the detectors of personal data find, by numbers that others publish, and what they leave
+alone. `test_pii_measured.py` has the shares."""
+
+from __future__ import annotations
+
+import pytest
+
+from axonflow_core.config.values import PoliciesConfig
+from axonflow_core.policy.detectors import DETECTORS
+from axonflow_core.policy.engine import Policy
+from axonflow_core.policy.rules import Phase
+
+
+@pytest.fixture(scope="module")
+def policy() -> Policy:
+    return Policy.build(PoliciesConfig())
+
+
+def found(policy: Policy, text: str) -> list[tuple[str, str]]:
+    """The type and the words of every finding."""
+    findings = policy.evaluate(Phase.REQUEST, {"text": text}).findings
+    return [(finding.rule, text[finding.start : finding.end]) for finding in findings]
+
+
+# Source: https://docs.stripe.com/testing#cards, November 2026.
+STRIPE = (
+    "4242424242424242 4000056655665556 5555555555554444 2223003122003222 5200828282828210 "
+    "5105105105105100 378282246310005 371449635398431 6011111111111117 6011000990139424 "
+    "6011981111111113 3056930009020004 36227206271667 3566002020360505 6200000000000005 "
+    "6200000000000047 6205500000000000004"
+).split()
+
+
+@pytest.mark.parametrize("number", STRIPE)
+@pytest.mark.parametrize("frame", ["{}", "({})", '{{"n":"{}"}}', "a {} 123", "x\n{}\n"])
+def test_the_cards_of_a_vendors_tests_are_found(policy: Policy, number: str, frame: str) -> None:
+    assert found(policy, frame.format(number)) == [("payment_card", number)]
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "4242 4242 4242 4242",
+        "4242-4242-4242-4242",
+        "4242.4242.4242.4242",
+        "4242\u00a04242\u00a04242\u00a04242",
+        "4242 - 4242 - 4242 - 4242",
+        "4242\u20134242\u20134242\u20134242",
+        "3782 822463 10005",
+        "3622 720627 1667",
+        "6205 5000 0000 0000 004",
+        "620550 0000000000004",
+        "4222 222 222 222",
+    ],
+)
+def test_a_card_is_found_in_the_groups_that_people_write(policy: Policy, number: str) -> None:
+    assert found(policy, f"take {number}.") == [("payment_card", number)]
+
+
+@pytest.mark.parametrize("number", ["4222222222222", "630427373398", "4415101282806639538"])
+def test_a_card_whose_length_is_that_of_other_numbers_wants_a_word_for_it(
+    policy: Policy, number: str
+) -> None:
+    assert found(policy, f"my credit card is {number}") == [("payment_card", number)]
+    assert found(policy, f"my reference is {number}") == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "id 4242424242424242-1",
+        "id 1-4242424242424242",
+        "f4242424242424242",
+        "4242 4242-4242 4242",
+        "12345678-4242-4242-4242-424242424242",
+        "0.4242424242424242",
+        "1234 5678 4242 4242 4242 4242 5678 1234",
+    ],
+)
+def test_digits_of_a_longer_token_are_no_card(policy: Policy, text: str) -> None:
+    assert found(policy, text) == []
+
+
+# Source: SWIFT, IBAN Registry, release 99, examples of the countries.
+IBANS = (
+    "GB29NWBK60161331926819 DE89370400440532013000 FR1420041010050500013M02606 "
+    "NL91ABNA0417164300 SA0380000000608010167519 CH9300762011623852957 NO9386011117947 "
+    "MT84MALT011000012345MTLCAST001S BE68539007547034 BR1800360305000010009795493C1 "
+    "LC55HEMM000100010012001200023015 PL61109010140000071219812874"
+).split()
+
+
+@pytest.mark.parametrize("number", IBANS)
+def test_an_iban_is_found_in_groups_and_in_small_letters(policy: Policy, number: str) -> None:
+    in_fours = " ".join(number[at : at + 4] for at in range(0, len(number), 4))
+    for written in (number, number.lower(), in_fours, in_fours.replace(" ", "-")):
+        assert ("iban", written) in found(policy, f"Pay to {written} today.")
+
+
+@pytest.mark.parametrize(
+    "text", ["DE89370400440532013001", "DE8937040044053201300", "XX89370400440532013000", "DE89"]
+)
+def test_what_is_no_iban_is_left_alone(policy: Policy, text: str) -> None:
+    assert "iban" not in dict(found(policy, f"pay {text}, please"))
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("SSN: 123.45.6789", "123.45.6789"),
+        ("SSNs are 123 45 6789", "123 45 6789"),
+        ('{"ssn": "123456789"}', "123456789"),
+        ("| SSN | 123456789 |", "123456789"),
+        ("**social_security_number:** `123456789`", "123456789"),
+        ("123\u201345\u20136789", "123\u201345\u20136789"),
+    ],
+)
+def test_a_social_security_number_is_found_by_its_label_or_its_dashes(
+    policy: Policy, text: str, number: str
+) -> None:
+    assert found(policy, text) == [("us_ssn", number)]
+
+
+@pytest.mark.parametrize("text", ["123 45 6789", "123.45.6789", "123456789", "987-45-4321"])
+def test_without_them_it_is_not_told_from_other_numbers(policy: Policy, text: str) -> None:
+    assert found(policy, f"the id {text} is new") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "words"),
+    [
+        ("ITIN 912-78-1234", "us_itin", "912-78-1234"),
+        ("my aadhaar is 234567890124", "in_aadhaar", "234567890124"),
+        ("2345 6789 0124", "in_aadhaar", "2345 6789 0124"),
+        ("ABCPE1234F is mine", "in_pan", "ABCPE1234F"),
+        ("my pan: abcpe1234f", "in_pan", "abcpe1234f"),
+        ("passport X1234567", "passport", "X1234567"),
+        ('"passportNumber": "AB123456"', "passport", "AB123456"),
+        ("Reisepass-Nr. C01X00T47", "passport", "C01X00T47"),
+        ("routing number 021000021", "bank_account", "021000021"),
+        ("bank account: 12345678", "bank_account", "12345678"),
+        ("driver's license F162823540116", "us_driver_license", "F162823540116"),
+        ("born on 12 March 1985", "date_of_birth", "12 March 1985"),
+        ("DOB: 1985-03-12", "date_of_birth", "1985-03-12"),
+        ("geboren am 12.03.1985", "date_of_birth", "12.03.1985"),
+        # https://en.bitcoin.it/wiki/Genesis_block and BIP 173
+        ("1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa", "crypto_wallet", None),
+        ("bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4", "crypto_wallet", None),
+        ("00:1b:44:11:3a:b7", "mac_address", None),
+    ],
+)
+def test_a_number_of_each_type_is_found(
+    policy: Policy, text: str, kind: str, words: str | None
+) -> None:
+    assert found(policy, text) == [(kind, words or text)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "PO1234567 and X1234567",
+        "your passport will be renewed in 2024",
+        "ABCDE1234F",
+        "abcpe1234f",
+        "aadhaar 234567890125",
+        "234567890124",
+        "routing number 021000022",
+        "AWS account number 123456789012",
+        "born on 32.13.1985",
+        "Mozart was born on 27 January 1756",
+        "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNb",
+        "the class name is 123456789",
+    ],
+)
+def test_what_only_looks_like_one_is_left_alone(policy: Policy, text: str) -> None:
+    assert found(policy, text) == []
+
+
+# Numbers that python-stdnum's documentation gives as valid (2.2, January 2026), those of the United
+# Kingdom from HMRC's and the NHS's manuals.
+NATIONAL = {
+    "uk_nhs": "NHS number: |943 476 5870",
+    "uk_nino": "NI number |JG 10 37 59 A",
+    "de_tax_id": "Steuer-ID |36 574 261 809",
+    "es_dni": "DNI |54362315K",
+    "it_codice_fiscale": "|RCCMNL83S18D969H",
+    "fr_nir": "numéro de sécurité sociale |295109912611193",
+    "nl_bsn": "BSN |1112.22.333",
+    "be_nn": "|85.07.30-033.28",
+    "pl_pesel": "PESEL |44051401359",
+    "se_personnummer": "personnummer |880320-0016",
+    "fi_hetu": "|131052-308T",
+    "dk_cpr": "CPR |211062-5629",
+    "no_fodselsnummer": "fødselsnummer |151086 95088",
+    "pt_nif": "NIF |501 964 843",
+    "ie_pps": "PPS |6433435F",
+    "at_svnr": "Sozialversicherungsnummer |1237 010180",
+    "ch_ahv": "|756.9217.0769.85",
+    "ro_cnp": "CNP |1630615123457",
+    "cz_rc": "rodné číslo |710319/2745",
+    "tr_kimlik": "kimlik |17291716060",
+    "br_cpf": "|390.533.447-05",
+    "mx_curp": "|BOXW310820HNERXN09",
+    "ca_sin": "SIN |123-456-782",
+    "au_tfn": "TFN |123 456 782",
+    "za_id": "ID number |7503305044089",
+    "cn_ric": "|360426199101010071",
+    "kr_rrn": "RRN |971013-9019902",
+    "id_nik": "NIK |3171011708450001",
+    "my_nric": "MyKad |770305-02-1234",
+    "sg_nric": "|S1234567D",
+}
+
+
+@pytest.mark.parametrize("kind", NATIONAL)
+def test_a_number_of_a_state_is_found(policy: Policy, kind: str) -> None:
+    label, _, number = NATIONAL[kind].partition("|")
+    for text in (f"{label}{number}", f"She gave us: {label}{number}, and left."):
+        assert (kind, number) in found(policy, text)
+
+
+WITHOUT_CHECK_DIGIT = {"uk_nino", "dk_cpr", "id_nik", "my_nric"}
+
+
+@pytest.mark.parametrize("kind", sorted(NATIONAL.keys() - WITHOUT_CHECK_DIGIT))
+def test_with_another_check_digit_it_is_none(policy: Policy, kind: str) -> None:
+    label, _, number = NATIONAL[kind].partition("|")
+    at = max(place for place, sign in enumerate(number) if sign.isdigit())
+    others = [number[:at] + digit + number[at + 1 :] for digit in "0123456789"]
+    hits = [each for each in others if kind in dict(found(policy, label + each))]
+    assert number in hits
+    assert len(hits) <= 2  # some sums are the same for 0 and 10
+
+
+def test_every_type_of_a_state_has_a_number_here() -> None:
+    from axonflow_core.policy.detectors.pii import national
+
+    assert {detector.type for detector in national.DETECTORS} == set(NATIONAL)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "jane@example.com",
+        "Jane.Doe+news@mail.example.co.uk",
+        "o'brien@example.org",
+        "jane@exämple.de",
+        "ä@пример.рф",
+        "x_1@xn--mnchen-3ya.de",
+    ],
+)
+@pytest.mark.parametrize("frame", ["{}", "<{}>", "“{}”", "mail:{}.", "邮箱:{}。", "a, {}; b"])
+def test_an_address_of_e_mail_is_found(policy: Policy, address: str, frame: str) -> None:
+    assert found(policy, frame.format(address)) == [("email", address)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "user@localhost",
+        "@jane and @jane.doe",
+        "@app.route('/')",
+        "git@github.com:owner/name.git",
+        "x@w.transpose(0)",
+        "postgres://user:word@db.example.com/x",
+        "logo@2x.png",
+        "react@18.2.0",
+        "5 apples @ 2.50 each",
+    ],
+)
+def test_a_sign_that_only_means_at_is_left_alone(policy: Policy, text: str) -> None:
+    assert found(policy, text) == []
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "203.0.113.77",
+        "192.168.1.20",
+        "2001:db8::1",
+        "2001:DB8:0:0:8:800:200C:417A",
+        "fe80::1",
+        "2001:db8:85a3::8a2e:370:7334",
+    ],
+)
+@pytest.mark.parametrize("frame", ["{}", "[{}]", "ip:{}.", "from {}, to", '"{}"', "http://{}/x"])
+def test_an_address_of_a_machine_is_found(policy: Policy, address: str, frame: str) -> None:
+    assert found(policy, frame.format(address)) == [("ip_address", address)]
+
+
+@pytest.mark.parametrize("text", ["host 10.0.0.5", "10.0.0.5:8080", "10.0.0.0/8"])
+def test_small_numbers_are_an_address_where_something_says_so(policy: Policy, text: str) -> None:
+    assert [kind for kind, _ in found(policy, text)] == ["ip_address"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "version 203.0.113.77",
+        "v10.2.3.4",
+        "we use 1.2.3.4 and 10.0.0.5",
+        "Chrome/120.0.60.71",
+        "127.0.0.1, 0.0.0.0 and 255.255.255.0",
+        "300.1.1.1",
+        "1.3.6.1.4.1.311",
+        "01.84.17.61",
+        "x[1::2] and std::begin and ::1",
+        "12:34:56",
+        "43:51:43:a1:b5:fc:8b:b7:0a:3a:a9:b1",
+    ],
+)
+def test_what_is_no_address_of_a_machine_is_left_alone(policy: Policy, text: str) -> None:
+    assert found(policy, text) == []
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "+44 20 7946 0958",
+        "+442079460958",
+        "+41 (0)44 668 18 00",
+        "(202) 456-1111",
+        "202-456-1111",
+        "1-202-456-1111",
+        "202-456-1111 x12",
+        "020 7946 0958",
+        "06 12 34 56 78",
+        "01.84.17.61.18",
+        "+49 (0)30 123456",
+    ],
+)
+@pytest.mark.parametrize("frame", ["{}", "({})", "call {}, please", '{{"a":"{}"}}', "{}\n"])
+def test_a_telephone_number_is_found_by_how_it_is_written(
+    policy: Policy, number: str, frame: str
+) -> None:
+    assert found(policy, frame.format(number)) == [("phone", number)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Tel: 6123 4567",
+        "mobile 98765 43210",
+        '"phoneNumber": "2024561111"',
+        "467 3395 office",
+        "They're not answering at 451 5986",
+        "电话:138 1234 5678",
+    ],
+)
+def test_one_that_is_written_like_others_is_found_by_a_word_for_it(
+    policy: Policy, text: str
+) -> None:
+    assert [kind for kind, _ in found(policy, text)] == ["phone"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "at 1712345678 and 1712345678901",
+        "hosted-eu-20260812-09",
+        "2024-01-02 12:34:56",
+        "call us on 2024-01-02",
+        "parcel 1234567890",
+        "ISBN 978-3-16-148410-0",
+        "ZIP 02134-1234",
+        "0151.23456789 and 48.858370, 2.294481",
+        "6123 4567",
+        "150+(150(100/100)) = 300",
+        "<<450-75-120=255>>",
+        "each phone is $3000 / 200 phones = $15",
+        "6.02214076e+23 and 1e+1234567",
+    ],
+)
+def test_a_number_of_something_else_is_no_telephone_number(policy: Policy, text: str) -> None:
+    assert found(policy, text) == []
+
+
+def test_the_certain_and_grave_types_stop_a_call_and_the_others_do_not() -> None:
+    personal = [detector for detector in DETECTORS if detector.category == "pii"]
+    critical = {each.type for each in personal if each.severity == "critical"}
+    stopping = {each.type for each in personal if each.action == "block"}
+    assert critical == {"payment_card", "iban", "us_ssn", "us_itin", "in_aadhaar", "in_pan"}
+    assert stopping == critical | set(NATIONAL)
