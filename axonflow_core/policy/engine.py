@@ -40,7 +40,7 @@ from axonflow_core.policy.listing import ListedRule, listed_detectors, listed_ru
 from axonflow_core.policy.masks import Redaction, Write, mask_of
 from axonflow_core.policy.patterns import compiled
 from axonflow_core.policy.profiles import EVERYBODY, Scope, acting, rules_in, tolerated
-from axonflow_core.policy.programs import Program, Search, search_of
+from axonflow_core.policy.programs import Program, Search, search_of, warm_up
 from axonflow_core.policy.rules import (
     MODES,
     POLICY_ERROR,
@@ -142,8 +142,7 @@ class Policy:
             for phase in Phase
             for mode in Mode
         }
-        for program in self._programs.values():
-            program.warm_up()
+        warm_up(self._programs.values())
         self._look_ahead = {
             phase: _look_ahead(self.rules, self.detectors, self._programs[phase, MODES[phase]])
             for phase in Phase

@@ -8,7 +8,7 @@ asked only about a text in which one of their keywords or hints is found (`polic
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple, cast
 
 from axonflow_core.errors import ConfigError
@@ -71,15 +71,6 @@ class Program(NamedTuple):
             sieve=Sieve(detectors),
         )
 
-    def warm_up(self) -> None:
-        """Search with each once, so that the first call does not pay for it."""
-        for view in views_of(_WARM_UP):
-            self.sieve.warm_up(view)
-            if self.screen is not None:
-                self.screen(view.data)
-            for search in self.searches:
-                search.find(view)
-
     def searches_in(self, view: View) -> Iterable[int]:
         """The numbers of the searches that may find something, in their order. Detectors look for
         ASCII above all, and in a form that is there folded, too, they are not asked."""
@@ -92,6 +83,18 @@ class Program(NamedTuple):
         if screen is None or len(data) > MAX_SCREENED or screen(data) is not None:
             return self.own
         return self.literal
+
+
+def warm_up(programs: Collection[Program]) -> None:
+    """Search with everything once, so that the first call does not pay for it."""
+    finds = {search.find for program in programs for search in program.searches}
+    for view in views_of(_WARM_UP):
+        for program in programs:
+            program.sieve.warm_up(view)
+            if program.screen is not None:
+                program.screen(view.data)
+        for find in finds:
+            find(view)
 
 
 def _search_of(rule: Rule) -> Search:

@@ -83,7 +83,8 @@ def _words_in(data: bytes, match: Any, words: Iterable[bytes]) -> Set[bytes]:
 def _with_shorter(owners: Mapping[bytes, Set[int]]) -> Mapping[bytes, Set[int]]:
     """Keyword -> whose it is, or whose another is that it begins with: the search says the longest
     one."""
+    beginnings = {word: [word[:end] for end in range(1, len(word) + 1)] for word in owners}
     return {
-        word: set().union(*(whose for other, whose in owners.items() if word.startswith(other)))
-        for word in owners
+        word: set().union(*(owners[other] for other in beginning if other in owners))
+        for word, beginning in beginnings.items()
     }
