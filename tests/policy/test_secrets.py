@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from axonflow_core.policy.detectors.detector import Detector
 from axonflow_core.policy.detectors.secrets import DETECTORS, FORM_OF_OTHERS
 from axonflow_core.policy.detectors.secrets.gitleaks import LEFT_OUT, SecretRule, rules
 from axonflow_core.policy.detectors.secrets.weighing import entropy
@@ -32,16 +33,21 @@ STRIPE = f"sk_live_{word(RANDOM, ALNUM, 24)}"
 GENERAL = "Zq7-hR2v_Kp9.Tm4w"
 
 
-KEYWORDS = [(detector, [key.encode() for key in detector.keywords]) for detector in DETECTORS]
+def clue(detector: Detector) -> Any:
+    """The search for what a text has that has a secret of the detector."""
+    return capturing(detector.clue).search
+
+
+CLUES = [(detector, clue(detector)) for detector in DETECTORS]
 
 
 def found(text: str, *, ask_all: bool = False) -> list[tuple[str, str]]:
-    """The type and the words of every secret; `ask_all` passes over the keywords."""
+    """The type and the words of every secret; `ask_all` passes over keywords and hints."""
     view = View(text.encode())
     return [
         (detector.type, view.data[start:end].decode())
-        for detector, keys in KEYWORDS
-        if ask_all or any(map(view.lowered.__contains__, keys))
+        for detector, search in CLUES
+        if ask_all or search(view.data)
         for start, end in detector.finder()(view)
     ]
 
@@ -298,7 +304,7 @@ PIECES = st.sampled_from(
 
 
 @given(st.lists(PIECES, max_size=6))
-def test_a_text_with_a_secret_has_a_keyword_of_its_rule(pieces: list[str]) -> None:
+def test_a_text_with_a_secret_has_a_keyword_or_the_hint_of_its_detector(pieces: list[str]) -> None:
     text = "".join(pieces)
     assert found(text) == found(text, ask_all=True)
 

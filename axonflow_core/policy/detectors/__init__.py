@@ -6,8 +6,8 @@ words that people use ("we grant access", "select from the menu or drop by").
 
 from __future__ import annotations
 
-from axonflow_core.policy.detectors import pii, sql
+from axonflow_core.policy.detectors import pii, secrets, sql
 from axonflow_core.policy.detectors.detector import Detector
 
-DETECTORS: tuple[Detector, ...] = (*pii.DETECTORS, *sql.DETECTORS)
+DETECTORS: tuple[Detector, ...] = (*pii.DETECTORS, *sql.DETECTORS, *secrets.DETECTORS)
 TYPES = tuple(dict.fromkeys(detector.type for detector in DETECTORS))

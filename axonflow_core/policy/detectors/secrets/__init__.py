@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from axonflow_core.policy.detectors.detector import Detector
 from axonflow_core.policy.detectors.secrets import pem
+from axonflow_core.policy.detectors.secrets.forms import hint_of
 from axonflow_core.policy.detectors.secrets.gitleaks import GENERAL, SecretRule, rules
 from axonflow_core.policy.detectors.secrets.search import SecretSearch
 from axonflow_core.policy.rules import Action, Severity
@@ -37,17 +38,25 @@ FORM_OF_OTHERS = frozenset(
 )
 """Ids of rules without a label that find what is often harmless: examples of commands, tokens that
 have expired, public keys, base64."""
+_HINTS = {
+    "jwt": r"\bey[a-zA-Z0-9]{17}",
+    "twilio-api-key": r"SK[0-9a-fA-F]{8}",
+    "vault-service-token": r"\b(?:hvs\.|s\.[a-zA-Z0-9]{24})",
+}
+"""Id -> the hint, where the keyword is a syllable (`ey`, `sk`, `s.`) that every page has."""
 
 
 def _detector(rule: SecretRule) -> Detector:
     severity, action = _severity(rule)
+    hint = hint_of(rule) if rule.id == GENERAL else _HINTS.get(rule.id, "")
     return Detector(
         type=rule.id.replace("-", "_"),
         category="sensitive_data",
         action=action,
         severity=severity,
         description=f"The text holds what looks like a secret ({rule.id.replace('-', ' ')}).",
-        keywords=rule.keywords,
+        hint=hint,
+        keywords=() if hint else rule.keywords,
         pattern=rule.pattern,
         find=_find(rule),
     )

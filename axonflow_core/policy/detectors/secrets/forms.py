@@ -111,6 +111,13 @@ def form_of(rule: SecretRule) -> Form:
     return LabelledForm(rule) if rule.is_labelled else TokenForm(rule)
 
 
+def hint_of(rule: SecretRule) -> str:
+    """What a text has that has a secret of a rule with labels: a label, and ten bytes of a value.
+    Empty for another rule."""
+    label, value, _ = rule.searched.partition(_VALUE)
+    return f"{_looser(label)}{value.removesuffix('(')}[\\w.=+/-]{{10}}" if value else ""
+
+
 def _looser(pattern: str) -> str:
     """The pattern without the upper bounds that cost."""
     for text, looser in _LOOSER.items():

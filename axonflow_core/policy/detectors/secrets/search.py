@@ -43,4 +43,4 @@ class SecretSearch:
                 position = start  # what stands where a secret would may be the label of one
             else:
                 position = match[1]
-        return spans if any(one in view.lowered for one in self._keywords) else ()
+        return spans if spans and any(one in view.lowered for one in self._keywords) else ()
