@@ -24,6 +24,24 @@ MAX_PROGRAM = 4_000
 """The most instructions that a pattern is compiled to. Where its automaton does not fit into RE2's
 memory, the time for each byte of a text grows with them."""
 _SYNTAX = "the syntax is at https://github.com/google/re2/wiki/Syntax"
+_NO_REFERENCES = "RE2 has no back-references: write out what is repeated"
+_NO_LOOKING = "RE2 looks neither ahead nor behind: match what stands there, too"
+_NO_ATOMS = "RE2 never goes back: leave out the mark of atomic groups and of possessive repeats"
+_HINTS = (
+    (r"invalid escape sequence: \\[1-9gk]|invalid perl operator: \(\?P\Z", _NO_REFERENCES),
+    (r"invalid perl operator: \(\?<?[=!]", _NO_LOOKING),
+    (r"invalid perl operator: \(\?>|bad repetition operator", _NO_ATOMS),
+    (r"invalid repetition size", "RE2 repeats at most 1,000 times, one in another multiplied"),
+    (r"pattern too large", "repeat less in it"),
+    (r"missing \]", r"end the class with ], or write \[ for the sign itself"),
+    (r"missing \)", r"end the group with ), or write \( for the sign itself"),
+    (r"unexpected \)", r"begin the group with (, or write \) for the sign itself"),
+    (r"no argument for repetition", r"write what is repeated, or \* for the sign itself"),
+    (r"trailing \\", r"write \\ for the sign itself"),
+)
+"""What RE2 says of a pattern -> what to do about it."""
+_SMALL = (b"", b"a", b" ", b"\n", b"a b", b"a\n\nb")
+"""Texts in one of which a pattern that matches nothing is found."""
 _ANY_BYTE = r"(?<!\\)(?:\\\\)*\\C"
 
 
@@ -31,18 +49,20 @@ def compiled(pattern: str) -> Regexp:
     """`pattern` as RE2 compiles it; its groups do not capture.
 
     Raises `Unfit` where it cannot or should not be used: RE2 refuses it, it is too large, it
-    matches single bytes of a character (`\\C`), or the empty text, and so every text. Raises
-    `ConfigError` where google-re2 is not installed.
+    matches single bytes of a character (`\\C`), or a place without a character, as nearly every
+    text has one. Raises `ConfigError` where google-re2 is not installed.
     """
     if len(pattern) > MAX_PATTERN:
-        raise Unfit(f"a pattern of at most {MAX_PATTERN:,} characters", f"one of {len(pattern):,}")
+        got, hint = f"one of {len(pattern):,}", "make several rules of it"
+        raise Unfit(f"a pattern of at most {MAX_PATTERN:,} characters", got, hint)
     if re.search(_ANY_BYTE, pattern):
         raise Unfit("a pattern of whole characters", r"one with `\C`", r"write (?s:.) for \C")
     regexp = _compiled(pattern)
     if regexp.programsize > MAX_PROGRAM:
         got = f"one of {regexp.programsize:,}"
         raise Unfit(f"a pattern of at most {MAX_PROGRAM:,} instructions", got, "repeat less in it")
-    if regexp.search(b"") is not None:
+    matches = map(regexp.search, _SMALL)
+    if any(match is not None and match.start() == match.end() for match in matches):
         hint = "what it looks for has at least one character"
         raise Unfit("a pattern of some character", "one that every text matches", hint)
     return regexp
@@ -92,9 +112,15 @@ def _compiled(pattern: str, *, captures: bool = False, is_longest: bool = False)
     except re2.error as error:
         reason = error.args[0] if error.args else b""
         reason = reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
-        raise Unfit("a pattern that RE2 compiles", f"one with `{reason}`", _SYNTAX) from None
+        raise Unfit("a pattern that RE2 compiles", f"one with `{reason}`", _hint(reason)) from None
     except UnicodeEncodeError:
-        raise Unfit("a pattern of characters", "one with half of a surrogate pair") from None
+        hint = "write the character that the pair is for"
+        raise Unfit("a pattern of characters", "one with half of a surrogate pair", hint) from None
+
+
+def _hint(reason: str) -> str:
+    """What to do about a pattern of which RE2 says `reason`."""
+    return next((hint for what, hint in _HINTS if re.match(what, reason)), _SYNTAX)
 
 
 def quoted(text: str) -> str:

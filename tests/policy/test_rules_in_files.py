@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,82 @@ FAULTY = {
     "description": (f"{{name: a, action: log, text: x, description: {HUGE}}}", HUGE, "at most 500"),
 }
 """A rule, where its fault is, and words of what is said of it."""
+
+
+REFERENCES = "no back-references"
+LOOKING = "neither ahead nor behind"
+ATOMS = "never goes back"
+REPEATS = "at most 1,000 times"
+SYNTAX = "github.com/google/re2/wiki/Syntax"
+EMPTY = "at least one character"
+HOSTILE = {
+    r"(a)\1": REFERENCES,
+    r"(a+)+\1": REFERENCES,
+    r"(?<n>a)\k<n>": REFERENCES,
+    r"(a)\g{1}": REFERENCES,
+    "(?P<n>a)(?P=n)": REFERENCES,
+    "(?=a)b": LOOKING,
+    "(?!a)b": LOOKING,
+    "(?<=a)b": LOOKING,
+    "(?<!a)b": LOOKING,
+    "(?>a+)b": ATOMS,
+    "a++b": ATOMS,
+    "a*+b": ATOMS,
+    "a**": ATOMS,
+    "(?(1)a|b)": SYNTAX,
+    "(?R)": SYNTAX,
+    "(?1)": SYNTAX,
+    "(?#c)a": SYNTAX,
+    "(?x) a": SYNTAX,
+    "a{1001}": REPEATS,
+    "a{1,1001}": REPEATS,
+    "(a{100}){100}": REPEATS,
+    "((a{10}){10}){11}": REPEATS,
+    r"(\w{1,200}\d){100}": REPEATS,
+    r"(\pL{50}){20}": "repeat less",
+    "(.*){1,1000}": "repeat less",
+    "(": r"\(",
+    "(a|b": r"\(",
+    "a)": r"\)",
+    "[a": r"\[",
+    "[]": r"\[",
+    "[z-a]": SYNTAX,
+    "[[:alhpa:]]": SYNTAX,
+    "*": r"\*",
+    "a|+": r"\*",
+    "{2}a": r"\*",
+    "a\\": r"\\",
+    r"\Z": SYNTAX,
+    r"\u0041": SYNTAX,
+    r"\p{Klingon}": SYNTAX,
+    r"\x{110000}": SYNTAX,
+    r"a\C": "(?s:.)",
+    "": EMPTY,
+    "(((a*)*)*)*": EMPTY,
+    r"\b": EMPTY,
+    "(?m)^": EMPTY,
+    "(?m)$|a": EMPTY,
+    "secret|": EMPTY,
+    "(?P<>a)": SYNTAX,
+    "a" * 5_000: "several rules",
+    "(a|b)" * 20_000: "several rules",
+}
+"""A pattern that an operator may write -> words of what to do about it."""
+
+
+@pytest.mark.parametrize(("pattern", "words"), HOSTILE.items(), ids=range(len(HOSTILE)))
+def test_a_hostile_pattern_is_shown_at_its_place_with_what_to_do(
+    tmp_path: Path, pattern: str, words: str
+) -> None:
+    written = json.dumps(pattern)
+    rule = f"{{name: a, action: block, pattern: {written}}}\n"
+    file = tmp_path / "axonflow.yaml"
+    file.write_text(RULES + rule)
+    with pytest.raises(FaultyConfig) as caught:
+        load_config(file)
+    (fault,) = caught.value.faults
+    assert (fault.line, fault.column) == (5, len("    - ") + rule.index(written) + 1)
+    assert "pattern" in fault.message and words in (fault.hint or "")
 
 
 def faults_of(folder: Path, text: str) -> list[tuple[int, int, str]]:
