@@ -4,7 +4,8 @@ that is redacted, and what cannot be evaluated is not allowed."""
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
@@ -21,6 +22,8 @@ from axonflow_core.policy.patterns import capturing, compiled
 from axonflow_core.policy.programs import MAX_SCREEN, MAX_SCREENED
 from axonflow_core.policy.rules import RANKS, Action, Decision, Phase, Rule, Verdict
 from axonflow_core.policy.searches import MAX_SPANS
+
+from .evasions import Evasion, between, full_width, html_decimal, url
 
 RANK = [Verdict.ALLOWED, Verdict.REDACTED, Verdict.NEEDS_APPROVAL, Verdict.BLOCKED, Verdict.ERROR]
 WORDS = [
@@ -133,6 +136,59 @@ def test_an_action_of_the_configuration_replaces_that_of_a_type_or_a_category(
     actions: Mapping[str, Action], verdict: Verdict
 ) -> None:
     assert decide("SSN 123-45-6789", **actions).verdict is verdict
+
+
+# ── pairs ─────────────────────────────────────────────────────────────────────────────────────────
+
+EXAMPLES = {
+    "us_ssn": "123-45-6789",
+    "payment_card": "4111 1111 1111 1111",
+    "email": "jane.doe@example.com",
+    "sql_injection": "x' UNION SELECT password FROM users --",
+    "dangerous_statement": "DROP TABLE users;",
+    "words": "project aurora",
+    "pattern": "ACME-12345",
+}
+OWN = (
+    rule("words", Action.WARN, text="Project Aurora"),
+    rule("pattern", Action.REQUIRE_APPROVAL, pattern=r"\bACME-\d{5}\b"),
+)
+PAIRS = policy_of(*OWN)
+JOINTS = st.sampled_from([" ", ", ", "\n", " and ", " | ", "\u200b ", " é… "])
+WAYS = st.sampled_from([str, url, full_width, html_decimal, between("\u200b")])
+
+
+@given(st.permutations(list(EXAMPLES)), JOINTS, WAYS, WAYS)
+def test_of_any_two_in_one_text_none_hides_the_other(
+    names: Sequence[str], joint: str, first: Evasion, second: Evasion
+) -> None:
+    one, other = names[:2]
+    text = f"see {first(EXAMPLES[one])}{joint}{second(EXAMPLES[other])} here"
+    decision = PAIRS.evaluate(Phase.REQUEST, {"text": text})
+    assert {one, other} <= set(decision.rules)
+    alone = [PAIRS.evaluate(Phase.REQUEST, {"text": EXAMPLES[name]}) for name in (one, other)]
+    assert RANK.index(decision.verdict) >= max(RANK.index(each.verdict) for each in alone)
+
+
+@given(st.data())
+def test_of_two_that_overlap_none_hides_the_other(data: st.DataObject) -> None:
+    text = "one two three four five six"
+    spans = st.tuples(st.integers(0, 20), st.integers(1, 7))
+    words = [text[start : start + size] for start, size in data.draw(st.lists(spans, min_size=2))]
+    words = [word for word in words if word.strip()]
+    rules = [rule(f"rule {n}", Action.REDACT, text=word) for n, word in enumerate(words)]
+    decision = decide(text, *rules)
+    assert set(decision.rules) == {each.name for each in rules}
+    inside = {at for each in decision.findings for at in range(each.start, each.end)}
+    kept = "".join(one for at, one in enumerate(text) if at not in inside)
+    assert re.sub(r"\[REDACTED:rule \d+\]", "", decision.texts.get("text", text)) == kept
+
+
+def test_a_decision_is_small_whatever_was_found() -> None:
+    many = {str(number): " ".join(EXAMPLES.values()) * 200 for number in range(5)}
+    decision = PAIRS.evaluate(Phase.REQUEST, many)
+    assert len(decision.findings) <= MAX_FINDINGS * len(EXAMPLES) * len(many)
+    assert decision.unlisted >= 100 * len(EXAMPLES) * len(many)
 
 
 # ── what the client is told ───────────────────────────────────────────────────────────────────────
