@@ -54,8 +54,8 @@ class Judgement(NamedTuple, Generic[T]):
     value: T | None
     """It, as the policy lets it go; None where it does not."""
     kept: Mapping[str, str]
-    """Label -> text, with everything masked that was found, for the record. Empty where the policy
-    could not be evaluated: nobody knows then what is in the texts."""
+    """Label -> text, with everything masked that was found, for the record. Empty where not
+    everything was looked for (`Decision.is_blind`)."""
 
 
 async def judged(
@@ -129,12 +129,10 @@ class Screened(Generic[T]):
     def judge(self, policy: Policy, phase: Phase, write: Write = mask_of) -> Judgement[T]:
         """What the policy decides, and what becomes of the value."""
         decision = policy.evaluate(phase, self.texts, self.modes, write)
-        if decision.verdict is Verdict.ERROR:
-            return Judgement(decision, None, EMPTY)
         if not decision.kept:
-            return Judgement(decision, self._value, self._without_joined(self.texts))
-        kept = self._without_joined({**self.texts, **decision.kept})
-        kept |= self._masked_together(policy, phase, decision.kept, Action.LOG, mask_of)
+            kept = EMPTY if decision.is_blind else self._without_joined(self.texts)
+            return Judgement(decision, None if decision.is_stopped else self._value, kept)
+        kept = self._kept(policy, phase, decision)
         decision = self._stopped_by_fixed(decision)
         if decision.is_stopped:
             return Judgement(decision, None, kept)
@@ -145,6 +143,13 @@ class Screened(Generic[T]):
     def said(self) -> Iterator[str]:
         """The texts, without what a model thought."""
         return (text for label, text in self.texts.items() if label not in self._thought)
+
+    def _kept(self, policy: Policy, phase: Phase, decision: Decision) -> Mapping[str, str]:
+        """The texts as they may be kept."""
+        if decision.is_blind:
+            return EMPTY
+        kept = self._without_joined({**self.texts, **decision.kept})
+        return kept | self._masked_together(policy, phase, decision.kept, Action.LOG, mask_of)
 
     def _add(self, place: Place, text: str) -> str:
         """Take a text; its label is `messages.0`, `system.0`, of a further one there

@@ -44,7 +44,16 @@ from axonflow_core.messages import (
     Usage,
     hidden,
 )
-from axonflow_core.policy.rules import Action, Decision, Finding, Mode, Phase, Severity, Verdict
+from axonflow_core.policy.rules import (
+    POLICY_ERROR,
+    Action,
+    Decision,
+    Finding,
+    Mode,
+    Phase,
+    Severity,
+    Verdict,
+)
 from axonflow_core.provider import Provider
 from axonflow_core.routing.run import OUTRUN
 
@@ -448,7 +457,14 @@ def decision_facts(decision: Decision) -> dict[str, Json]:
 
 
 def _finding_facts(finding: Finding) -> dict[str, Json]:
-    return {"rule": finding.rule, "action": finding.action, "part": finding.part}
+    facts: dict[str, Json] = {
+        "rule": finding.rule,
+        "action": finding.action,
+        "part": finding.part,
+    }
+    if finding.category == POLICY_ERROR:
+        facts[POLICY_ERROR] = True
+    return facts
 
 
 def believable(usage: Usage) -> Usage:

@@ -151,7 +151,7 @@ async def entry_of(
 ) -> Entry:
     """The record of a decision."""
     user = question.user
-    texts = {**question.texts, **decision.kept}
+    texts = {} if decision.is_blind else {**question.texts, **decision.kept}
     return Entry(
         kind=Kind.CHECK,
         verdict=decision.verdict,

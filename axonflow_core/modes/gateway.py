@@ -355,7 +355,9 @@ def _entry(
             "cost_usd": price.cost_usd,
             "latency_ms": report.latency_ms,
         },
-        texts={"answer.summary": decision.kept.get("summary", report.summary)},
+        texts={}
+        if decision.is_blind
+        else {"answer.summary": decision.kept.get("summary", report.summary)},
     )
 
 
@@ -389,6 +391,7 @@ async def tool_reported(
         texts={
             f"{decision.phase}.{label}": decision.kept.get(label, text)
             for decision in decisions
+            if not decision.is_blind
             for label, text in report.texts[decision.phase].items()
         },
     )

@@ -34,7 +34,6 @@ from axonflow_core.policy.hits import (
     Places,
     found_by,
     masked,
-    to_the_end,
 )
 from axonflow_core.policy.listing import ListedRule, listed_detectors, listed_rule
 from axonflow_core.policy.masks import Redaction, Write, mask_of
@@ -268,8 +267,12 @@ class Policy:
             if isinstance(found, GuestFault):
                 yield self._failed(search, pages[0].label, f"{found} ({detector.origin})")
             else:
-                for label, spans in found.items():
-                    yield Hit(search, label, to_the_end(sorted(spans), len(parts[label])))
+                places: dict[str, Places] = {}
+                for label, view, spans in found:
+                    places.setdefault(label, Places(len(parts[label]))).add(view, spans)
+                for label, own in places.items():
+                    if merged := own.sorted():
+                        yield Hit(search, label, merged)
 
     def _failed(self, search: Search, label: str, why: str) -> Hit:
         """That a rule or a detector failed, where it may; else raises `Failed`."""

@@ -17,7 +17,7 @@ A guest gets copies of the texts' views, and nothing that others use.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from threading import Event, Lock, Thread
 from time import monotonic
 from typing import Any, NamedTuple, TypeAlias
@@ -28,8 +28,8 @@ from axonflow_core.policy.rules import Mode
 from axonflow_core.policy.searches import MAX_SPANS, Spans
 from axonflow_core.policy.views import View
 
-Found: TypeAlias = Mapping[str, set[tuple[int, int]]]
-"""Label -> the spans that a guest found, in characters."""
+Found: TypeAlias = Sequence[tuple[str, View, Spans]]
+"""What a guest found: the label of a text, one of its views, spans in that."""
 MAX_LEFT = 4
 """Threads of one guest that were left and have not ended."""
 
@@ -134,18 +134,15 @@ class Search:
                     return GuestFault("has not ended in time")
         if self._fault is not None:
             return GuestFault(self._fault)
-        found: dict[str, set[tuple[int, int]]] = {}
-        for label, view, spans in self._found:
-            found.setdefault(label, set()).update(view.places(spans))
-        return found
+        return self._found
 
 
 def checked(found: Any, data: bytes) -> Spans:
-    """The spans that a guest returned, at most `MAX_SPANS`, in ascending order. `GuestFault` where
+    """The first `MAX_SPANS` of what a guest returned, in ascending order. `GuestFault` where
     they are none of `data`."""
     if not isinstance(found, Sequence) or isinstance(found, str | bytes):
         raise GuestFault(f"returned {type(found).__name__}, and no sequence of spans")
-    return sorted(_span(one, data) for one in found[:MAX_SPANS])
+    return sorted(_span(one, data) for one in found)[:MAX_SPANS]
 
 
 def _span(one: Any, data: bytes) -> tuple[int, int]:

@@ -111,14 +111,6 @@ class Places:
         return sorted(self._spans)
 
 
-def to_the_end(spans: list[tuple[int, int]], length: int) -> list[tuple[int, int]]:
-    """The spans of one search. The last of `MAX_SPANS` ends with the text: there may be more, which
-    a mask must not leave."""
-    if len(spans) == MAX_SPANS:
-        spans[-1] = (spans[-1][0], length)
-    return spans
-
-
 def masked(
     hits: Iterable[Hit], parts: Mapping[str, str], least: Action, write: Write = mask_of
 ) -> Mapping[str, str]:

@@ -211,6 +211,14 @@ class Decision:
         return self.verdict in (Verdict.BLOCKED, Verdict.NEEDS_APPROVAL, Verdict.ERROR)
 
     @property
+    def is_blind(self) -> bool:
+        """Whether not everything was looked for: what is in the texts is not known then, and none
+        of them is kept."""
+        return self.verdict is Verdict.ERROR or any(
+            finding.category == POLICY_ERROR for finding in self.findings
+        )
+
+    @property
     def rules(self) -> tuple[str, ...]:
         """The names of the rules that found something, each once, the most severe first."""
         if not self.findings:
