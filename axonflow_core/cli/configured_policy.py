@@ -1,16 +1,24 @@
-"""The policy of the configuration, for commands that try it."""
+"""The policies of the configuration, for commands that try them."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
 if TYPE_CHECKING:
     from axonflow_core.policy.engine import Policy
+    from axonflow_core.policy.policies import Policies
+
+client_option = click.option("--client", default="", help="As for calls of this client.")
+for_model_option = click.option(
+    "--model", help="As for calls of this model, by id or by the name of a named model."
+)
 
 
-def policy_of(path: Path | None) -> Policy:
-    """The policy of the configuration. Without a file, of the detectors and the environment."""
+def policies_of(path: Path | None) -> Policies:
+    """The policies of the configuration. Without a file, of the detectors and the environment."""
     import os
 
     from axonflow_core.cli.extras import server_extra
@@ -23,5 +31,10 @@ def policy_of(path: Path | None) -> Policy:
         from axonflow_core.policy.policies import Policies
 
     if file_of(path, os.environ) is not None:
-        return Policies.build(load_config(path).policies).general
-    return Policies.build(PoliciesConfig(variables=variables_of(os.environ))).general
+        return Policies.build(load_config(path).policies)
+    return Policies.build(PoliciesConfig(variables=variables_of(os.environ)))
+
+
+def policy_of(path: Path | None, client: str = "", model: str | None = None) -> Policy:
+    """The policy of the calls of a client, to a model."""
+    return policies_of(path).of(client, [] if model is None else [model])

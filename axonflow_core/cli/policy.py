@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from axonflow_core.cli.configured_policy import policy_of
+from axonflow_core.cli.configured_policy import (
+    client_option,
+    for_model_option,
+    policies_of,
+    policy_of,
+)
 from axonflow_core.cli.groups import Group
 from axonflow_core.cli.options import config_option, json_option, mode_option
 from axonflow_core.cli.policy_scores import score
@@ -34,9 +39,19 @@ policy.add_command(score)
 @policy.command("test", short_help="Show what is found in a text, and what follows.")
 @click.argument("text", metavar="TEXT|FILE")
 @mode_option
+@client_option
+@for_model_option
 @json_option
 @config_option
-def test(*, text: str, mode: str | None, is_json: bool, path: Path | None) -> int:
+def test(
+    *,
+    text: str,
+    mode: str | None,
+    client: str,
+    model: str | None,
+    is_json: bool,
+    path: Path | None,
+) -> int:
     """Show what the policies find in TEXT or in the text of FILE, what is decided, and what would
     go on in its place; `-` reads stdin. Nothing is sent, and nothing is recorded.
 
@@ -45,7 +60,7 @@ def test(*, text: str, mode: str | None, is_json: bool, path: Path | None) -> in
     from axonflow_core.cli.failure import CHECK_FAILED, OK
     from axonflow_core.policy.rules import Mode, Phase
 
-    policy = policy_of(path)
+    policy = policy_of(path, client, model)
     kind = Mode(mode or Mode.PROMPT)
     phase = Phase.ANSWER if kind is Mode.ANSWER else Phase.REQUEST
     shown = _read(text)
@@ -143,14 +158,27 @@ def _underlined(decision: Decision, text: str) -> Iterator[str]:
 
 
 @policy.command("list", short_help="List detectors and rules with their actions.")
+@client_option
+@for_model_option
+@click.option("--tools", "is_for_tools", is_flag=True, help="As for checks of tools (MCP).")
 @json_option
 @config_option
-def list_(*, is_json: bool, path: Path | None) -> None:
-    """List every detector and every rule of the configuration with what follows from a finding."""
+def list_(
+    *, client: str, model: str | None, is_for_tools: bool, is_json: bool, path: Path | None
+) -> None:
+    """List every detector and every rule of the configuration with what follows from a finding, and
+    who says so: a key of the file, a variable of the environment, or the detector itself.
+    """
     from axonflow_core.cli.display import write_json, write_line, write_table
+    from axonflow_core.policy.terms import Surface
 
-    policy = policy_of(path)
+    policies, models = policies_of(path), [] if model is None else [model]
+    surface = Surface.MCP if is_for_tools else Surface.GATEWAY
+    policy = policies.of(client, models, surface=surface)
     listed = policy.listed()
+    sources = {
+        name: each.source for name, each in policies.told(client, models, surface=surface).items()
+    }
     if is_json:
         write_json(
             [
@@ -159,6 +187,7 @@ def list_(*, is_json: bool, path: Path | None) -> None:
                     "category": one.category,
                     "severity": one.severity,
                     "action": one.action,
+                    "source": sources.get(one.name, "policies.rules"),
                     "on": list(one.on),
                     "built_in": one.is_built_in,
                     "description": one.description,
@@ -167,6 +196,9 @@ def list_(*, is_json: bool, path: Path | None) -> None:
             ]
         )
         return
-    rows = [(one.name, one.category, one.severity, one.action, ", ".join(one.on)) for one in listed]
-    write_table(("NAME", "CATEGORY", "SEVERITY", "ACTION", "ON"), rows)
+    rows = [
+        (one.name, one.category, one.severity, one.action, sources.get(one.name, "policies.rules"))
+        for one in listed
+    ]
+    write_table(("NAME", "CATEGORY", "SEVERITY", "ACTION", "SAID BY"), rows)
     write_line(f"version {policy.version}")

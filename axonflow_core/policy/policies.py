@@ -11,15 +11,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from axonflow_core.config.values import PoliciesConfig
 from axonflow_core.detector_plugins import load_detectors
 from axonflow_core.policy.detectors import DETECTORS
 from axonflow_core.policy.engine import Policy
-from axonflow_core.policy.profiles import EVERYBODY, Scope
-from axonflow_core.policy.terms import Surface
+from axonflow_core.policy.profiles import EVERYBODY, Scope, told
+from axonflow_core.policy.terms import Surface, Told
 from axonflow_core.routing.targets import matches
 
 if TYPE_CHECKING:
-    from axonflow_core.config.values import PoliciesConfig
     from axonflow_core.policy.detectors.detector import Detector
 
 _MAX_BUILT = 256
@@ -72,18 +72,30 @@ class Policies:
         called: str | None = None,
         surface: Surface = Surface.GATEWAY,
     ) -> Policy:
-        """The policy of a call of `client` that may go to `models`, by id; None where that is not
-        known. `called` is what the call names, a model or the name of some."""
-        scope = Scope(
+        """The policy of a call of `client` that may go to `models`, by id; none of them is one
+        without a section; None where that is not known. `called` is what the call names, a model or
+        the name of some."""
+        return self._policy(self._scope(client, models, called, surface))
+
+    def told(
+        self, client: str, models: Iterable[str] | None = None, *, surface: Surface
+    ) -> Mapping[str, Told]:
+        """Type of a detector -> what follows from its findings in such a call, and who says so."""
+        scope, config = self._scope(client, models, None, surface), self._config or PoliciesConfig()
+        return {one.type: told(one, config, scope) for one in self._detectors}
+
+    def _scope(
+        self, client: str, models: Iterable[str] | None, called: str | None, surface: Surface
+    ) -> Scope:
+        return Scope(
             client=client if client in self._clients else None,
             models=self._unknown if models is None else self._named(models, called),
             surface=surface if surface in self._surfaces else Surface.GATEWAY,
         )
-        return self._policy(scope)
 
     def _named(self, models: Iterable[str], called: str | None) -> frozenset[tuple[str, ...]]:
         """For each model, the keys that name it."""
-        return frozenset(
+        named = frozenset(
             tuple(
                 key
                 for key in self._models
@@ -91,6 +103,7 @@ class Policies:
             )
             for model in models
         )
+        return named or EVERYBODY.models
 
     def _policy(self, scope: Scope) -> Policy:
         policy = self._built.get(scope)

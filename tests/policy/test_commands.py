@@ -87,7 +87,57 @@ def test_a_corpus_that_is_not_there_is_a_fault_of_the_command_line(run: Run) -> 
 
 def test_detectors_and_rules_are_listed_with_their_actions(run: Run) -> None:
     lines = run("list").output.splitlines()
-    assert lines[0].split() == ["NAME", "CATEGORY", "SEVERITY", "ACTION", "ON"]
+    assert lines[0].split() == ["NAME", "CATEGORY", "SEVERITY", "ACTION", "SAID", "BY"]
     assert any(line.split()[:4] == ["us_ssn", "pii", "critical", "block"] for line in lines)
     listed = json.loads(run("list", "--json").output)
     assert {"us_ssn", "email"} <= {one["name"] for one in listed}
+
+
+SECTIONED = """
+version: "1.0"
+llm_providers: {echo: {enabled: true}}
+server: {clients: {acme: {roles: [call]}}}
+policies:
+  profile: strict
+  rules: [{name: aurora, text: aurora, action: block}]
+  clients: {acme: {actions: {us_ssn: warn}}}
+  models: {"house*": {profile: dev}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "action", "source"),
+    [
+        ([], "block", "policies.profile strict"),
+        (["--client", "acme"], "warn", "policies.clients.acme.actions.us_ssn"),
+        (["--client", "someone"], "block", "policies.profile strict"),
+        (["--model", "house-1"], "log", "policies.models.house*.profile dev"),
+        (
+            ["--client", "acme", "--model", "house-1"],
+            "warn",
+            "policies.clients.acme.actions.us_ssn",
+        ),
+        (["--tools"], "redact", "MCP_PII_ACTION"),
+    ],
+)
+def test_the_list_says_what_follows_for_whom_and_who_says_so(
+    run: Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    options: list[str],
+    action: str,
+    source: str,
+) -> None:
+    monkeypatch.setenv("MCP_PII_ACTION", "redact")
+    (tmp_path / "axonflow.yaml").write_text(SECTIONED)
+    listed = {one["name"]: one for one in json.loads(run("list", "--json", *options).output)}
+    assert (listed["us_ssn"]["action"], listed["us_ssn"]["source"]) == (action, source)
+    assert listed["aurora"]["source"] == "policies.rules"
+
+
+def test_a_text_is_tried_as_a_call_of_a_client_to_a_model(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "axonflow.yaml").write_text(SECTIONED)
+    assert run("test", "123-45-6789").output.splitlines()[2].startswith("blocked")
+    for options in (["--client", "acme"], ["--model", "house-1"]):
+        result = run("test", "123-45-6789", *options)
+        assert (result.return_value, result.output.splitlines()[2]) == (0, "allowed")
