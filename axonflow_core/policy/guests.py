@@ -18,6 +18,7 @@ A guest gets copies of the texts' views, and nothing that others use.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from threading import Event, Lock, Thread
 from time import monotonic
 from typing import Any, NamedTuple, TypeAlias
@@ -30,6 +31,8 @@ from axonflow_core.policy.views import View
 
 Found: TypeAlias = Sequence[tuple[str, View, Spans]]
 """What a guest found: the label of a text, one of its views, spans in that."""
+MAX_RETURNED = 100_000
+"""Spans of one text that a guest may return; the first `MAX_SPANS` of them count."""
 MAX_LEFT = 4
 """Threads of one guest that were left and have not ended."""
 
@@ -142,7 +145,10 @@ def checked(found: Any, data: bytes) -> Spans:
     they are none of `data`."""
     if not isinstance(found, Sequence) or isinstance(found, str | bytes):
         raise GuestFault(f"returned {type(found).__name__}, and no sequence of spans")
-    return sorted(_span(one, data) for one in found)[:MAX_SPANS]
+    spans = [_span(one, data) for one in islice(found, MAX_RETURNED + 1)]
+    if len(spans) > MAX_RETURNED:
+        raise GuestFault(f"returned more than {MAX_RETURNED:,} spans")
+    return sorted(spans)[:MAX_SPANS]
 
 
 def _span(one: Any, data: bytes) -> tuple[int, int]:
