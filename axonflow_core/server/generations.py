@@ -10,15 +10,18 @@ import asyncio
 import os
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from axonflow_core.budgets.prices import Prices
 from axonflow_core.config.values import Config
+from axonflow_core.errors import RequestError
 from axonflow_core.governance.calls import Governance
 from axonflow_core.http.client import HttpClient
 from axonflow_core.policy.policies import Policies
+from axonflow_core.routing.router import Router
 from axonflow_core.runtime import Runtime
-from axonflow_core.server.auth import Directory, OpenDirectory
+from axonflow_core.server.auth import Directory, OpenDirectory, caller_of
 
 if TYPE_CHECKING:
     from axonflow_core.audit.store import AuditStore
@@ -74,6 +77,7 @@ class Generation:
         clients = OpenDirectory() if server.open else Directory(server.clients, server_keys)
         prices = Prices.read(os.environ)
         runtime = Runtime.open(config, client=client)
+        _foresee(policies, config, runtime.router)
         return cls(number, config, runtime, policies, audit, clients, ledger=ledger, prices=prices)
 
     def renumber(self, number: int) -> None:
@@ -91,6 +95,18 @@ class Generation:
             await self._hold.left.wait()
         await self.governance.aclose()
         await self._runtime.aclose()
+
+
+def _foresee(policies: Policies, config: Config, router: Router) -> None:
+    """Have the policies built of the calls that clients will make: of one that names no model, and
+    of one for each named model."""
+    if not policies.vary_by_model:
+        return
+    for caller in map(caller_of, config.server.clients.values()):
+        for name in (None, *config.models):
+            with suppress(RequestError):  # a client may not use every one
+                models = router.models_of(caller.wish(model=name))
+                policies.of(caller.client, models, called=name)
 
 
 class _Hold:

@@ -102,6 +102,29 @@ async def test_a_text_that_is_too_long_is_stopped_on_every_surface(tmp_path: Pat
     assert reported.texts == called.texts == {}
 
 
+ROUTED = """
+models:
+  fast: [{provider: echo, model: e-1}, {provider: echo, model: e-2}]
+policies:
+  models: {"e-1": {profile: dev}, "e-2": {profile: strict}}
+  clients: {acme: {actions: {email: redact}}}
+"""
+
+
+async def test_the_policies_of_named_models_are_built_before_a_call_comes(files: Files) -> None:
+    """Building one takes longer than an event loop may be held up."""
+    text = files.path.read_text()
+    files.path.write_text(text.partition("policies:")[0] + "routing: {}" + ROUTED)
+    async with files.worker() as worker:
+        policies = worker.service.generation.governance.policies
+        built = dict(policies._built)
+        assert (await ask(worker, client="acme")).status == 200
+        named = {"query": "hello", "context": {"model": "fast"}}
+        assert (await worker.post(PROXY, named)).status == 200
+        assert policies._built == built
+    assert any(len(scope.models) == 2 for scope in built)
+
+
 OF_ACME = (
     "  clients: {acme: {rules: [{name: no-bread-for-acme, text: bake, action: block}]}}\naudit:"
 )
