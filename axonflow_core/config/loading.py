@@ -29,7 +29,7 @@ from axonflow_core.config.nodes import (
     Unfit,
     section_of,
 )
-from axonflow_core.config.policies import inconsistent, named_detectors, variables_of
+from axonflow_core.config.policies import inconsistent, named_detectors, unguarded, variables_of
 from axonflow_core.config.routing import (
     considered,
     doubtful,
@@ -237,6 +237,7 @@ class _Loader:
             **self._routing(document, enabled),
         }
         parts["budgets"] = self._budgets(document, server, entries)
+        warnings = (*warnings, *unguarded(parts["policies"].variables))
         sound = {entry.name: entry for entry in providers if entry is not None}
         version = VERSION if file is None else file.version
         weighed = [name for name, node in (entries or {}).items() if is_weighed(node)]
@@ -452,7 +453,8 @@ def _config_of_environment(environment: Mapping[str, str], looked_for: tuple[Pat
         raise FaultyConfig(faults)
     policies = PoliciesConfig(variables=variables_of(environment))
     routing = structure(section, RoutingRules, key="routing")
-    config = Config(providers=providers, policies=policies, routing=routing)
+    warnings = tuple(unguarded(policies.variables))
+    config = Config(providers=providers, policies=policies, routing=routing, warnings=warnings)
     installed = {*providers, *_installed(environment)}
     return with_weights(config, (), weights_of(environment, installed))
 

@@ -160,6 +160,17 @@ def variables_of(environment: Mapping[str, str]) -> PolicyVariables:
     return read
 
 
+def unguarded(variables: PolicyVariables) -> Iterator[Fault]:
+    """Warnings of detectors that the environment turns off."""
+    for surface in Surface:
+        if surface in variables.off:
+            place = Place(_enabling(surface))
+            message = f"{place} is false: no detector looks at a text there"
+            yield Fault(
+                place, message, "remove it, or set PII_ACTION=log, to have findings on record"
+            )
+
+
 def _prefixes() -> Mapping[Surface | None, str]:
     return {None: "", **{surface: f"{surface.upper()}_" for surface in Surface}}
 

@@ -6,9 +6,11 @@ decisions that differ.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from hashlib import sha256
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as version_of
 from pathlib import Path
 
 LIBRARIES = ("google-re2", "phonenumbers", "python-stdnum", "sqlglot")
@@ -18,12 +20,17 @@ LIBRARIES = ("google-re2", "phonenumbers", "python-stdnum", "sqlglot")
 @cache
 def fingerprint() -> str:
     """A digest of every file of this package, and of the versions of the libraries."""
-    total, root = sha256(), Path(__file__).parent
+    return digest_of(Path(__file__).parent, {name: _version(name) for name in LIBRARIES})
+
+
+def digest_of(root: Path, versions: Mapping[str, str]) -> str:
+    """A digest of every file below a folder, and of the versions of distributions."""
+    total = sha256()
     for path in sorted(path for path in root.rglob("*") if _is_source(path)):
         total.update(path.relative_to(root).as_posix().encode() + b"\0")
         total.update(sha256(path.read_bytes()).digest())
-    for library in LIBRARIES:
-        total.update(f"{library} {_version(library)}\0".encode())
+    for name, version in versions.items():
+        total.update(f"{name} {version}\0".encode())
     return total.hexdigest()
 
 
@@ -33,6 +40,6 @@ def _is_source(path: Path) -> bool:
 
 def _version(library: str) -> str:
     try:
-        return version(library)
+        return version_of(library)
     except PackageNotFoundError:
         return ""

@@ -14,12 +14,14 @@ from axonflow_core.config import FaultyConfig, load_config
 from axonflow_core.config.policies import ACTIONS, OLD, names, variables_of
 from axonflow_core.config.values import PoliciesConfig, PolicySection
 from axonflow_core.errors import ConfigError
+from axonflow_core.frozen import evolve
 from axonflow_core.policy.detectors import DETECTORS
 from axonflow_core.policy.detectors.detector import Detector
 from axonflow_core.policy.engine import Policy
+from axonflow_core.policy.fingerprint import digest_of
 from axonflow_core.policy.policies import Policies
 from axonflow_core.policy.profiles import EVERYBODY, MATRIX, Scope, acting, told
-from axonflow_core.policy.rules import RANKS, Action, Phase, Rule, Severity
+from axonflow_core.policy.rules import RANKS, Action, OnError, Phase, Rule, Severity
 from axonflow_core.policy.terms import CATEGORIES, Profile, Surface
 
 LOG, WARN, REDACT, BLOCK = Action.LOG, Action.WARN, Action.REDACT, Action.BLOCK
@@ -197,6 +199,17 @@ def test_detectors_are_left_out_where_the_environment_says_so() -> None:
     assert "payment_card" in {type for _, type in left}
 
 
+@pytest.mark.parametrize("has_file", [False, True])
+def test_detectors_that_are_off_are_warned_of(tmp_path: Path, *, has_file: bool) -> None:
+    environment = {"ECHO_MODEL": "parrot", "MCP_STATIC_POLICIES_ENABLED": "false"}
+    if has_file:
+        (tmp_path / "axonflow.yaml").write_text(FILE)
+    (warning,) = load_config(environment=environment, folder=tmp_path).warnings
+    assert "MCP_STATIC_POLICIES_ENABLED is false" in warning.message
+    del environment["MCP_STATIC_POLICIES_ENABLED"]
+    assert load_config(environment=environment, folder=tmp_path).warnings == ()
+
+
 def test_the_file_has_an_action_for_what_the_environment_leaves_out() -> None:
     variables = variables_of({"GATEWAY_STATIC_POLICIES_SKIP_CATEGORIES": "pii"})
     config = PoliciesConfig(actions={"us_ssn": BLOCK}, variables=variables)
@@ -350,3 +363,41 @@ def test_policies_search_with_the_same_compiled_patterns() -> None:
     finders = [(first.finder(), second.finder()) for first, second in zip(one, other, strict=True)]
     assert finders
     assert all(first is second for first, second in finders)
+
+
+# ── versions ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_version_changes_with_all_that_decides() -> None:
+    rule = Rule(name="r", action=LOG, text="x")
+    configs = [
+        PoliciesConfig(),
+        PoliciesConfig(profile=Profile.STRICT),
+        PoliciesConfig(actions={"us_ssn": LOG}),
+        PoliciesConfig(rules=(rule,)),
+        PoliciesConfig(rules=(evolve(rule, action=BLOCK),)),
+        PoliciesConfig(rules=(evolve(rule, text="y"),)),
+        PoliciesConfig(rules=(rule,), on_error=OnError.ALLOW),
+        PoliciesConfig(max_characters=1_024),
+        of_environment(PII_ACTION="log"),
+        of_environment(GATEWAY_STATIC_POLICIES_SKIP_CATEGORIES="sqli"),
+    ]
+    versions = [Policy.build(config).version for config in configs]
+    assert len(set(versions)) == len(configs)
+    assert [Policy.build(config).version for config in configs] == versions
+
+
+def test_a_version_changes_with_code_data_and_libraries(tmp_path: Path) -> None:
+    (tmp_path / "detectors").mkdir()
+    (tmp_path / "detectors" / "cards.py").write_text("x = 1")
+    (tmp_path / "rules.json").write_text("[]")
+    before = digest_of(tmp_path, {"re2": "1"})
+    (tmp_path / "detectors" / "cards.pyc").write_bytes(b"compiled")
+    assert digest_of(tmp_path, {"re2": "1"}) == before
+    assert digest_of(tmp_path, {"re2": "2"}) != before
+    for path in (tmp_path / "detectors" / "cards.py", tmp_path / "rules.json"):
+        text = path.read_text()
+        path.write_text(text + " ")
+        assert digest_of(tmp_path, {"re2": "1"}) != before
+        path.write_text(text)
+    assert digest_of(tmp_path, {"re2": "1"}) == before
