@@ -68,6 +68,23 @@ class FixedText(NamedTuple):
     """What it is, for a person: `the name of a tool`."""
 
 
+class TooManyTexts(Exception):
+    """A value has more texts than whoever asked for them wants."""
+
+
+class _Few(list[Any]):
+    """A list of so many items at most."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self._most = most
+
+    def append(self, item: Any) -> None:
+        if len(self) >= self._most:
+            raise TooManyTexts
+        super().append(item)
+
+
 @frozen
 class ScreenedTexts:
     """What a screen reads of a value, in its order."""
@@ -162,10 +179,10 @@ def texts_in(value: Any) -> list[tuple[Place, str]]:
     return found
 
 
-def screened_texts(value: Any) -> ScreenedTexts:
+def screened_texts(value: Any, *, most: int | None = None) -> ScreenedTexts:
     """Every text of `value` that a screen reads, by what may become of it. Names and ids, and the
-    text in files, are among the fixed ones."""
-    screened = ScreenedTexts()
+    text in files, are among the fixed ones. `TooManyTexts` where there are more than `most`."""
+    screened = ScreenedTexts() if most is None else ScreenedTexts(_Few(most), fixed=_Few(most))
     _collect(value, (), screened.texts, screened)
     return screened
 

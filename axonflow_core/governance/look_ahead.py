@@ -249,7 +249,8 @@ class AnswerScreen:
     def is_much(self) -> bool:
         """Whether the search is so long that the event loop should not wait for it."""
         whole = sum(block.weight for block in self._complete)
-        is_long = self.unread + self._weight + whole > MAX_CHARACTERS_ON_LOOP
+        held = sum(run.held for run in self._runs)
+        is_long = held + self._weight + whole > MAX_CHARACTERS_ON_LOOP // 2  # of any alphabet
         return is_long or self._policy.has_guests
 
     @property

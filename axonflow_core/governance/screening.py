@@ -31,7 +31,13 @@ from axonflow_core.messages import (
 )
 from axonflow_core.policy.masks import Masked, Write, mask_of, merged
 from axonflow_core.policy.rules import RANKS, Action, Decision, Mode, Phase, Verdict
-from axonflow_core.texts import SIGNED_REASONING, Place, screened_texts, with_texts
+from axonflow_core.texts import (
+    SIGNED_REASONING,
+    Place,
+    TooManyTexts,
+    screened_texts,
+    with_texts,
+)
 
 if TYPE_CHECKING:
     from axonflow_core.governance.vault import Vault
@@ -40,11 +46,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MAX_CHARACTERS_ON_LOOP = 2_048
+"""Of ASCII; others count twice. Where they are nothing but numbers, each takes 3 us."""
 MAX_SQL_ON_LOOP = 500
 """Characters of statements, which are parsed: some 10 us for each."""
 MAX_TEXTS_ON_LOOP = 256
-"""Longer texts, and more of them, are evaluated in a thread, so that the event loop goes on
-meanwhile. It costs 40 us; a text of nothing but numbers takes 3 us for each character."""
+"""Longer texts, and more of them, are evaluated in a thread, which costs 40 us, so that the event
+loop, which goes on meanwhile, never waits for 10 ms."""
 
 
 class Judgement(NamedTuple, Generic[T]):
@@ -69,7 +76,10 @@ async def judged(
     """What the policy decides on `value`, and what becomes of it. `vault` makes placeholders of
     what is redacted; without one masks stand for it. `prompt_mode` is the kind of text that
     messages are."""
-    screened = Screened(value, prompt_mode)
+    try:
+        screened = Screened(value, prompt_mode, most=MAX_TEXTS_ON_LOOP)
+    except TooManyTexts:
+        screened = await asyncio.to_thread(Screened, value, prompt_mode)
     write: Write = mask_of
     if vault is not None:
         vault.avoid(screened.said())
@@ -92,13 +102,23 @@ def _is_much(texts: Mapping[str, str], modes: Mapping[str, Mode]) -> bool:
     statements = (text for label, text in texts.items() if modes.get(label) is Mode.SQL)
     if any(len(text) > MAX_SQL_ON_LOOP for text in statements):
         return True
-    return len(texts) > MAX_TEXTS_ON_LOOP or sum(map(len, texts.values())) > MAX_CHARACTERS_ON_LOOP
+    if len(texts) > MAX_TEXTS_ON_LOOP:
+        return True
+    return sum(map(_weight_of, texts.values())) > MAX_CHARACTERS_ON_LOOP
+
+
+def _weight_of(text: str) -> int:
+    """What a text takes to search, in characters of ASCII."""
+    return len(text) if text.isascii() else 2 * len(text)
 
 
 class Screened(Generic[T]):
     """A value and its texts by their labels."""
 
-    def __init__(self, value: T, prompt_mode: Mode = Mode.PROMPT) -> None:
+    def __init__(
+        self, value: T, prompt_mode: Mode = Mode.PROMPT, *, most: int | None = None
+    ) -> None:
+        """`TooManyTexts` where there are more than `most`."""
         self._value: T = value
         self.places: dict[str, Place] = {}
         self.texts: dict[str, str] = {}
@@ -107,7 +127,7 @@ class Screened(Generic[T]):
         self._counts: dict[str, int] = {}
         self._fixed: dict[str, str] = {}
         """Label -> what the text is, of one that nothing else can stand for."""
-        found = screened_texts(value)
+        found = screened_texts(value, most=most)
         labels = [self._add(place, text) for place, text in found.texts]
         if prompt_mode is not Mode.PROMPT:
             messages = (label for label in labels if label.startswith("messages."))

@@ -365,3 +365,30 @@ async def test_a_policy_that_looks_for_nothing_in_answers_lets_them_pass_unread(
     outcome = await governed.complete(CompletionRequest("hi", tools=(Tool("t", "d", {}),)))
     assert outcome.completion is answer
     assert evolve(governed.last, texts={}).texts == {}
+
+
+@pytest.mark.parametrize(
+    ("request_", "is_on_loop"),
+    [
+        ("word " * 400, True),
+        ("word " * 500, False),
+        ("wörd " * 200, True),
+        ("wörd " * 300, False),
+        (CompletionRequest([user([Text("word")] * 100)]), True),
+        (CompletionRequest([user([Text("word")] * 300)]), False),
+        (CompletionRequest("hi", metadata={str(number): "word" for number in range(200)}), False),
+    ],
+    ids=["short", "long", "short of other letters", "long", "few", "many", "many in JSON"],
+)
+async def test_the_event_loop_searches_what_takes_less_than_10_ms(
+    request_: Any, *, is_on_loop: bool
+) -> None:
+    threads: list[int] = []
+
+    class Where(Policy):
+        def evaluate(self, phase: Phase, parts: Mapping[str, str], *more: Any) -> Decision:
+            threads.append(threading.get_ident())
+            return super().evaluate(phase, parts, *more)
+
+    await Governed(provider=FakeProvider(answer_of()), policy=Where(())).complete(request_)
+    assert (threads[0] == threading.get_ident()) is is_on_loop
