@@ -168,20 +168,22 @@ def settle(execute: Execute, chain: str, entries: Sequence[Entry]) -> None:
         execute(_SETTLE, values)
 
 
-_Sums: TypeAlias = dict[tuple[str, int], tuple[int, int, int, int]]
+_Sums: TypeAlias = dict[tuple[str, int], list[int]]
 """Account and start of the span -> amounts, calls, those of unknown price, and what of the amounts
 was reserved."""
-_NONE = (0, 0, 0, 0)
 
 
 def _add(sums: _Sums, charges: Mapping[str, Any]) -> None:
     for account, (starts_us, amount, reserved) in charges.items():
-        key = account, starts_us
-        settled, calls, unknown, before = sums.get(key, _NONE)
+        known = sums.get((account, starts_us))
+        if known is None:
+            known = sums[account, starts_us] = [0, 0, 0, 0]
+        known[1] += 1
         if amount is None:
-            sums[key] = settled, calls + 1, unknown + 1, before
+            known[2] += 1
         else:
-            sums[key] = settled + amount, calls + 1, unknown, before + min(amount, reserved)
+            known[0] += amount
+            known[3] += amount if amount < reserved else reserved
 
 
 def sums_of(facts: Iterable[Mapping[str, Json]]) -> Mapping[tuple[str, int], int]:

@@ -31,40 +31,33 @@ if TYPE_CHECKING:
     from axonflow_core.messages import Completion, Usage
 
 
-def charged_facts(
+def charge(
+    facts: dict[str, Any],
     reservation: Reservation,
     answer: Completion | None,
     cost_usd: float | None,
     is_whole: bool,
     may_be_billed: Callable[[], bool],
     others_billed: int = 0,
-) -> dict[str, Any]:
-    """The facts of the record of a call that something was reserved for. The reservation knows
-    what to settle afterwards. `may_be_billed` tells of a call without an answer, `others_billed` at
-    how many targets it may be billed besides."""
+) -> None:
+    """Add what a call is charged with to the facts of its record. The reservation knows what to
+    settle afterwards. `may_be_billed` tells of a call without an answer, `others_billed` at how
+    many targets it may be billed besides."""
+    amount: int | None
     if cost_usd is not None and is_whole and answer is not None:
-        facts = _cost(reservation, answer, cost_usd)
+        how, amount = "cost", nanos(cost_usd)
+        tokens = used_tokens(answer.usage) if reservation.tokens else None
     else:
-        facts = _guessed(reservation, answer, cost_usd, is_whole, may_be_billed)
-    if not others_billed or reservation.actual_nanos is None:
-        return facts
-    estimate = reservation.estimate
-    reservation.actual_nanos += others_billed * (estimate.nanos or 0)
-    if reservation.actual_tokens is not None:
-        tokens = estimate.input_tokens + estimate.output_tokens
-        reservation.actual_tokens += others_billed * tokens
-    if not facts:
-        return facts
-    charges = reservation.charges(reservation.actual_nanos)
-    return {CHARGES: charges, "charged": "estimate" if answer is None else "several"}
-
-
-def _cost(reservation: Reservation, answer: Completion, cost_usd: float) -> dict[str, Any]:
-    """Of nearly every call."""
-    reservation.actual_nanos = amount = nanos(cost_usd)
-    reservation.actual_tokens = used_tokens(answer.usage)
-    charges = reservation.charges(amount)
-    return {CHARGES: charges, "charged": "cost"} if charges else {}
+        how, amount, tokens = _guessed(reservation, answer, cost_usd, is_whole, may_be_billed)
+    if others_billed and amount is not None:
+        into, out, _, of_one = reservation.expected
+        how = "estimate" if answer is None else "several"
+        amount += others_billed * (of_one or 0)
+        if tokens is not None:
+            tokens += others_billed * (into + out)
+    reservation.actual_nanos, reservation.actual_tokens = amount, tokens
+    if reservation.money:
+        facts[CHARGES], facts["charged"] = reservation.charges(amount), how
 
 
 def _guessed(
@@ -73,7 +66,8 @@ def _guessed(
     cost_usd: float | None,
     is_whole: bool,
     may_be_billed: Callable[[], bool],
-) -> dict[str, Any]:
+) -> tuple[str, int | None, int | None]:
+    """How a call is charged whose cost is not known: the word for it, the amount, and tokens."""
     estimate = reservation.estimate
     tokens: int | None
     amount: int | None
@@ -91,11 +85,7 @@ def _guessed(
         amount = cost_nanos(estimate.price, input_tokens, output_tokens)
         if amount is not None and cost_usd is not None:
             amount = max(amount, nanos(cost_usd))
-    reservation.actual_nanos, reservation.actual_tokens = amount, tokens
-    charges = reservation.charges(amount)
-    if not charges:
-        return {}
-    return {CHARGES: charges, "charged": "unknown" if amount is None else how}
+    return "unknown" if amount is None else how, amount, tokens
 
 
 def used_tokens(usage: Usage) -> int | None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from math import ceil
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from axonflow_core.budgets.terms import Unit, nanos
 from axonflow_core.media import MediaKind
@@ -43,6 +43,10 @@ class Estimate(NamedTuple):
         return 1 if unit is Unit.REQUESTS else self.input_tokens + self.output_tokens
 
 
+Expected: TypeAlias = tuple[int, int, Price | None, int | None]
+"""A plain tuple of what an `Estimate` has, made in a tenth of the time."""
+
+
 def estimate(
     texts: Iterable[str],
     request: CompletionRequest | None,
@@ -52,20 +56,34 @@ def estimate(
 ) -> Estimate:
     """The estimate of a call with these texts in its request. The request itself is asked for its
     media and its `max_tokens`; None where only these are known."""
-    input_tokens = text_tokens(texts)
-    if request is not None:
-        max_tokens = request.inference.max_tokens
-        messages = request.messages
-        input_tokens += _MESSAGE_TOKENS * len(messages)
-        for message in messages:
-            for block in message.content:
-                kind = type(block)
-                if kind is not Text and (kind is Image or kind is Document):
-                    input_tokens += _media_tokens(block)
-    output_tokens = max_tokens or DEFAULT_OUTPUT_TOKENS
+    if request is None:
+        input_tokens, output_tokens = text_tokens(texts), max_tokens or DEFAULT_OUTPUT_TOKENS
+    else:
+        input_tokens, output_tokens = request_tokens(texts, request)
     cost = cost_nanos(price, input_tokens, output_tokens)
-    # What `Estimate(…)` returns, without its call of a function of Python's.
-    return tuple.__new__(Estimate, (input_tokens, output_tokens, price, cost))
+    return Estimate(input_tokens, output_tokens, price, cost)
+
+
+def request_tokens(texts: Iterable[str], request: CompletionRequest) -> tuple[int, int]:
+    """How many tokens a request with these texts may have, and its answer."""
+    input_tokens = text_tokens(texts)
+    for message in request.messages:
+        input_tokens += _MESSAGE_TOKENS
+        for block in message.content:
+            if type(block) is not Text:
+                input_tokens += _media_tokens(block)
+    return input_tokens, request.inference.max_tokens or DEFAULT_OUTPUT_TOKENS
+
+
+def nanos_a_token(price: Price | None) -> tuple[int, int] | None:
+    """What a token costs that goes in, and one that comes out, where that is all that `cost_nanos`
+    needs of a price, and both are whole."""
+    if price is None or price.long_prompts is not None:
+        return None
+    if price.input is None or price.output is None:
+        return None
+    into, out = price.input * 1_000, price.output * 1_000
+    return (int(into), int(out)) if into.is_integer() and out.is_integer() else None
 
 
 def cost_nanos(price: Price | None, input_tokens: int, output_tokens: int) -> int | None:
@@ -92,8 +110,8 @@ def text_tokens(texts: Iterable[str]) -> int:
 
 
 def _media_tokens(block: object) -> int:
-    if isinstance(block, Image):
-        return IMAGE_TOKENS
+    if not isinstance(block, Image | Document):
+        return 0
     source = block.source if isinstance(block, Document) else None
     if source is None or source.kind is not MediaKind.BASE64:
         return IMAGE_TOKENS

@@ -48,8 +48,9 @@ from axonflow_core.budgets.accounts import (
 )
 from axonflow_core.budgets.alerts import Alerting, alert_text
 from axonflow_core.budgets.book import Charge, Spent
-from axonflow_core.budgets.estimates import Estimate
+from axonflow_core.budgets.estimates import Estimate, nanos_a_token
 from axonflow_core.budgets.leases import Leasing, Returning, fair, nothing
+from axonflow_core.budgets.prices import Prices
 from axonflow_core.budgets.refusals import (
     Refusal,
     refuses_unknown,
@@ -108,19 +109,16 @@ class Ledger:
         """What a call of that subject is counted in."""
         return self.register.accounts(subject)
 
-    async def admit(
-        self, accounts: Iterable[Account], estimate: Estimate, subject: Subject | None = None
-    ) -> Reservation | Refusal:
+    async def admit(self, accounts: Iterable[Account], estimate: Estimate) -> Reservation | Refusal:
         """Take what a call may need of each account, or of none. `AuditError` where the store
         cannot be asked."""
-        reservation = Reservation(estimate, subject)
+        reservation = Reservation(estimate)
         is_admitted = False
         try:
             for account in accounts:
                 if (refusal := await self._taken(account, estimate, reservation)) is not None:
                     return refusal
             is_admitted = True
-            self._note_ready(reservation)
             return reservation
         finally:
             if not is_admitted:
@@ -130,47 +128,74 @@ class Ledger:
         """What `admit_at_once` takes of for calls of this subject; None where it is not known."""
         return self._ready.get(subject)
 
-    def admit_at_once(self, ready: Ready, estimate: Estimate) -> Reservation | None:
+    def admit_at_once(
+        self, ready: Ready, input_tokens: int, output_tokens: int, nanos: int | None
+    ) -> Reservation | None:
         """As `admit`, of slices that have enough, as they have for nearly every call. None where
         one has not, or its time is over."""
         now_us = self._clock()
-        subject, starts_us, ends_us, slices = ready
-        if not starts_us <= now_us < ends_us:
+        if not ready.starts_us <= now_us < ready.ends_us:
             return None
-        into, out, _, nanos = estimate
-        reservation = Reservation(estimate, subject)
-        parts = reservation.parts
-        for part in slices:
-            unit = part.unit
-            amount = nanos if unit is _NANOS else 1 if unit is _REQUESTS else into + out
-            if amount is None or part.free < amount:
-                self.give_back(reservation)
+        money, tokens, requests = ready.money, ready.tokens, ready.requests
+        if nanos is None:
+            if money:
                 return None
-            part.free -= amount
+            nanos = 0
+        for part in money:
+            if part.free < nanos:
+                return None
+        count = input_tokens + output_tokens
+        for part in tokens:
+            if part.free < count:
+                return None
+        for part in requests:
+            if part.free < 1:
+                return None
+        reservation = Reservation((input_tokens, output_tokens, ready.price, nanos))
+        for part in money:
+            part.free -= nanos
             part.in_flight += 1
             part.used_us = now_us
-            parts.append((part, amount))
+            reservation.money.append((part, nanos))
+        for part in tokens:
+            part.free -= count
+            part.used_us = now_us
+        for part in requests:
+            part.free -= 1
+            part.used_us = now_us
+        reservation.tokens, reservation.requests = tokens, requests
         return reservation
 
-    def _note_ready(self, reservation: Reservation) -> None:
-        """The next calls of the subject may be admitted at once."""
-        subject, slices = reservation.subject, tuple(part for part, _ in reservation.parts)
-        if subject is None or not slices:
+    def note_ready(self, subject: Subject, reservation: Reservation, prices: Prices) -> None:
+        """The next calls of the subject may be admitted at once, from the slices that this one was
+        admitted from. Its price is one of `prices`."""
+        money = tuple(part for part, _ in reservation.money)
+        slices = (*money, *reservation.tokens, *reservation.requests)
+        accounts = {account.key: account for account in self.accounts(subject)}
+        if not slices or len(accounts) != len(slices):
             return
-        accounts = self.accounts(subject)
-        if len(accounts) == len(slices) and all(map(self._is_ready, slices, accounts)):
+        if all(self._is_ready(part, accounts) for part in slices):
             if len(self._ready) >= MAX_CACHED:
                 self._ready.clear()
-            starts_us = max(part.starts_us for part in slices)
-            ends_us = min(part.ends_us for part in slices)
-            self._ready[subject] = Ready(subject, starts_us, ends_us, slices)
+            price = reservation.estimate.price
+            self._ready[subject] = Ready(
+                starts_us=max(part.starts_us for part in slices),
+                ends_us=min(part.ends_us for part in slices),
+                money=money,
+                tokens=reservation.tokens,
+                requests=reservation.requests,
+                prices=prices,
+                price=price,
+                nanos_a_token=nanos_a_token(price),
+            )
 
-    def _is_ready(self, part: Slice, account: Account) -> bool:
+    def _is_ready(self, part: Slice, accounts: Mapping[str, Account]) -> bool:
+        account = part.account
         return (
-            self._slices.get(account.key) is part
-            and part.account is account
+            self._slices.get(part.key) is part
+            and accounts.get(part.key) is account
             and account.is_hard
-            and part.settled is not None
+            and part.is_known
         )
 
     async def _taken(
@@ -181,21 +206,18 @@ class Ledger:
         amount = estimate.amount(account.unit)
         if amount is None:
             if refuses_unknown(account):
-                return unknown_price(account, part.settled or 0)
+                return unknown_price(account, part.settled)
             amount = 0
         if not account.is_hard:
             await self._look_at(part)
-            if (part.settled or 0) >= account.limit:
+            if part.settled >= account.limit:
                 reservation.warnings += (account,)
             amount = 0
-        elif part.free < amount or part.settled is None:
+        elif part.free < amount or not part.is_known:
             refusal = await self._extended(part, amount, now_us)
             if refusal is not None:
                 return refusal
-        part.free -= amount
-        part.in_flight += 1
-        part.used_us = now_us
-        reservation.parts.append((part, amount))
+        reservation.take(part, amount, now_us)
         return None
 
     def _slice(self, account: Account, now_us: int) -> Slice:
@@ -210,7 +232,7 @@ class Ledger:
 
     async def _extended(self, part: Slice, amount: int, now_us: int) -> Refusal | None:
         """Returns once there is enough, or with why there is not."""
-        while part.free < amount or part.settled is None:
+        while part.free < amount or not part.is_known:
             missing = max(0, amount - part.free)
             if missing and missing >= part.denied > 0 and now_us < part.denied_until_us:
                 return self._refused(part, amount, now_us)
@@ -230,7 +252,7 @@ class Ledger:
             part.extending = None
         part.doubts -= told
         part.free += granted
-        part.settled = spent.settled
+        part.settled, part.is_known = spent.settled, True
         if granted < missing:
             part.denied, part.denied_until_us = missing, self._clock() + DENIED_US
         else:
@@ -248,13 +270,13 @@ class Ledger:
 
     async def _look_at(self, part: Slice) -> None:
         """Know what was spent, where nothing is known yet."""
-        if part.settled is None:
+        if not part.is_known:
             where = part.account.key, part.starts_us, self._clock()
             spent = await self._audit.read(lambda connection: book.spent(connection, *where))
-            part.settled = spent.settled
+            part.settled, part.is_known = spent.settled, True
 
     def _refused(self, part: Slice, amount: int, now_us: int) -> Refusal:
-        account, settled = part.account, part.settled or 0
+        account, settled = part.account, part.settled
         if account.budget is not None:
             return Refusal(
                 account=account, message=too_dear(account.budget, settled, amount), settled=settled
@@ -269,55 +291,61 @@ class Ledger:
 
     def give_back(self, reservation: Reservation) -> None:
         """No call was made for it."""
-        for part, amount in reservation.parts:
+        estimate = reservation.estimate
+        for part, amount in reservation.money:
             part.free += amount
+        for part in reservation.tokens:
+            part.free += estimate.input_tokens + estimate.output_tokens
+        for part in reservation.requests:
+            part.free += 1
+        self._end(reservation)
+
+    def _end(self, reservation: Reservation) -> None:
+        """The call is under way no more."""
+        for part, _ in reservation.money:
             part.in_flight -= 1
-        reservation.parts = []
+        reservation.money = []
+        reservation.tokens = reservation.requests = ()
 
     def rebook(self, reservation: Reservation, subject: Subject) -> None:
         """The call went elsewhere than where it was admitted for: it is charged to the accounts of
         where it went, whether they have room or not."""
         accounts = {each.key: each for each in self.accounts(subject) if each.budget is not None}
-        for part, _ in reservation.parts:
-            if accounts.pop(part.account.key, None) is None:
-                reservation.spared |= {part.account.key}
+        for part, _ in reservation.money:
+            if accounts.pop(part.key, None) is None:
+                reservation.spared |= {part.key}
+        now_us = self._clock()
         for account in accounts.values():
-            part = self._slice(account, self._clock())
-            part.in_flight += 1
-            reservation.parts.append((part, 0))
-        reservation.subject = subject
+            reservation.take(self._slice(account, now_us), 0, now_us)
 
     # ── after a call ──────────────────────────────────────────────────────────────────────────────
 
     def settle(self, reservation: Reservation) -> None:
         """The record of the call is durable, with its charges."""
-        for part, amount in reservation.parts:
+        spared, nanos = reservation.spared, reservation.actual_nanos or 0
+        for part, amount in reservation.money:
             part.in_flight -= 1
-            unit = part.unit
-            if unit is _NANOS:
-                cost = 0 if part.key in reservation.spared else reservation.actual_nanos or 0
-                if amount > cost:
-                    part.free += amount - cost
-                if part.settled is not None:
-                    part.settled += cost
-                    if part.settled >= part.alert_at:
-                        self._alert_if_due(part)
-            elif unit is not _REQUESTS and reservation.actual_tokens is not None:
-                part.free += amount - reservation.actual_tokens
-        reservation.parts = []
+            cost = 0 if spared and part.key in spared else nanos
+            if amount > cost:
+                part.free += amount - cost
+            part.settled += cost
+            if part.settled >= part.alert_at:
+                self._alert_if_due(part)
+        used = reservation.actual_tokens
+        if used is not None:
+            into, out, _, _ = reservation.expected
+            for part in reservation.tokens:
+                part.free += into + out - used
 
     def doubt(self, reservation: Reservation) -> None:
         """The record of the call is not durable, or may not be."""
-        for part, _ in reservation.parts:
-            part.in_flight -= 1
+        for part, _ in reservation.money:
             part.doubt()
-        reservation.parts = []
+        self._end(reservation)
 
     def moved(self, reservation: Reservation) -> None:
         """What was reserved is held for a context of Gateway Mode now."""
-        for part, _ in reservation.parts:
-            part.in_flight -= 1
-        reservation.parts = []
+        self._end(reservation)
 
     def reported(
         self,
@@ -345,9 +373,9 @@ class Ledger:
 
     def _alert_if_due(self, part: Slice) -> None:
         budget = part.account.budget
-        if budget is None:
+        if budget is None or not part.is_known:
             return
-        settled, limit = part.settled or 0, part.account.limit
+        settled, limit = part.settled, part.account.limit
         for threshold in budget.alert_thresholds:
             if settled * 100 < threshold * limit:
                 part.alert_at = -(-threshold * limit // 100)
@@ -410,7 +438,7 @@ class Ledger:
         await self._name_users()
         for part in parts:
             if (found := spent.get((part.account.key, part.starts_us))) is not None:
-                part.settled = found.settled
+                part.settled, part.is_known = found.settled, True
                 self._alert_if_due(part)
                 kept = fair(part.account.limit - found.taken, part.free)
                 if part.free > 2 * kept:

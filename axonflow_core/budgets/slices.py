@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from typing import NamedTuple
 
-from axonflow_core.budgets.accounts import Account, Subject
+from axonflow_core.budgets.accounts import Account
 from axonflow_core.budgets.book import Charge, Spent
-from axonflow_core.budgets.estimates import Estimate
+from axonflow_core.budgets.estimates import Estimate, Expected, cost_nanos
+from axonflow_core.budgets.prices import Prices
 from axonflow_core.budgets.terms import Unit, span
-
-NOTHING: frozenset[str] = frozenset()
-_NANOS = Unit.NANOS  # an enum looks its members up slowly
+from axonflow_core.frozen import frozen
+from axonflow_core.provider import Price
 
 
 class Slice:
@@ -28,7 +27,7 @@ class Slice:
             "ends_us",
             "extending",
         ),
-        *("free", "in_flight", "key", "settled", "starts_us", "unit", "used_us"),
+        *("free", "in_flight", "is_known", "key", "settled", "starts_us", "unit", "used_us"),
     )
 
     def __init__(self, account: Account, at_us: int) -> None:
@@ -40,10 +39,13 @@ class Slice:
         self.ends_us = of_time.ends_us
         self.free = 0
         self.in_flight = 0
+        """Calls that are not settled; of money."""
         self.doubts = 0
         """What was written since the store was told what is free, and may not be there."""
-        self.settled: int | None = None
-        """What all workers settled, as far as it is known here; None before the first look."""
+        self.settled = 0
+        """What all workers settled, as far as it is known here."""
+        self.is_known = False
+        """Whether the store was asked what is settled."""
         self.alert_at = 0
         """Below what is settled here no alert is due, as far as was looked."""
         self.alerted: set[int] = set()
@@ -56,7 +58,7 @@ class Slice:
     def doubt(self) -> None:
         """Nobody knows whether the store has what was written. Rates are spent when they are
         leased."""
-        if self.unit is _NANOS:
+        if self.unit is Unit.NANOS:
             self.doubts += 1
 
     def is_to_alert(self, threshold: int) -> None:
@@ -65,54 +67,84 @@ class Slice:
         self.alert_at = 0
 
 
-class Ready(NamedTuple):
+@frozen(kw_only=True)
+class Ready:
     """Slices that calls of a subject can be admitted from without another look at their accounts:
     all of them are hard, the store was asked about each, and none changes in this time."""
 
-    subject: Subject
     starts_us: int
     ends_us: int
-    slices: tuple[Slice, ...]
+    money: tuple[Slice, ...]
+    tokens: tuple[Slice, ...]
+    requests: tuple[Slice, ...]
+    prices: Prices
+    """Those that `price` is one of: another generation of the configuration has others."""
+    price: Price | None
+    nanos_a_token: tuple[int, int] | None
+    """What the price comes down to, where it is as simple (`estimates`)."""
+
+    def nanos(self, input_tokens: int, output_tokens: int) -> int | None:
+        """What so many tokens cost; None where that is not known."""
+        each = self.nanos_a_token
+        if each is None:
+            return cost_nanos(self.price, input_tokens, output_tokens)
+        return input_tokens * each[0] + output_tokens * each[1]
 
 
 class Reservation:
-    """What was taken for one call."""
+    """What was taken for one call: of money as each slice says, of tokens and requests a minute as
+    much as is estimated."""
 
-    __slots__ = (
-        *("actual_nanos", "actual_tokens", "estimate", "parts", "spared", "subject", "warnings"),
-    )
+    tokens: tuple[Slice, ...] = ()
+    requests: tuple[Slice, ...] = ()
+    spared: frozenset[str] = frozenset()
+    """Accounts of money that it turned out not to be of."""
+    warnings: tuple[Account, ...] = ()
+    """Budgets that are exceeded and only warn."""
+    actual_nanos: int | None = 0
+    actual_tokens: int | None = None
 
-    def __init__(self, estimate: Estimate, subject: Subject | None = None) -> None:
-        self.estimate = estimate
-        self.subject = subject
-        """Whose call it was when it was admitted."""
-        self.spared: frozenset[str] = NOTHING
-        """Accounts that it turned out not to be of."""
-        self.parts: list[tuple[Slice, int]] = []
-        self.warnings: tuple[Account, ...] = ()
-        """Budgets that are exceeded and only warn."""
-        self.actual_nanos: int | None = 0
-        self.actual_tokens: int | None = None
+    def __init__(self, expected: Expected) -> None:
+        self.expected = expected
+        self.money: list[tuple[Slice, int]] = []
+
+    @property
+    def estimate(self) -> Estimate:
+        """What the call was expected to need."""
+        return Estimate(*self.expected)
+
+    def take(self, part: Slice, amount: int, at_us: int) -> None:
+        """Take so much of a slice."""
+        part.free -= amount
+        part.used_us = at_us
+        if part.unit is Unit.NANOS:
+            part.in_flight += 1
+            self.money.append((part, amount))
+        elif part.unit is Unit.TOKENS:
+            self.tokens = (*self.tokens, part)
+        else:
+            self.requests = (*self.requests, part)
 
     def charges(self, amount: int | None) -> dict[str, Charge]:
         """The fact `charges` of the call's record. What the call cost more than was reserved for it
         is taken of what is free of the slice, as far as it goes."""
         charges: dict[str, Charge] = {}
-        for part, reserved in self.parts:
-            if part.unit is _NANOS:
-                key = part.key
-                charged = 0 if key in self.spared else amount
-                if charged is not None and charged > reserved:
-                    reserved = self._topped_up(part, reserved, charged)
-                charges[key] = (part.starts_us, charged, reserved)
+        cost, spared = amount or 0, self.spared
+        for part, reserved in self.money:
+            if spared and part.key in spared:
+                charges[part.key] = part.starts_us, 0, reserved
+            elif cost > reserved:
+                charges[part.key] = part.starts_us, amount, self._topped_up(part, reserved, cost)
+            else:
+                charges[part.key] = part.starts_us, amount, reserved
         return charges
 
     def _topped_up(self, part: Slice, reserved: int, cost: int) -> int:
         """What is reserved of a slice once it is no less than the call cost, or nothing is free."""
         more = max(0, min(cost - reserved, part.free))
         part.free -= more
-        self.parts = [
-            (each, amount + more if each is part else amount) for each, amount in self.parts
+        self.money = [
+            (each, amount + more if each is part else amount) for each, amount in self.money
         ]
         return reserved + more
 

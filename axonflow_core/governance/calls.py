@@ -225,7 +225,7 @@ class Governance:
         plan = self.router.choose(_wish_of(call), request, is_streamed=is_streamed, owner=owner)
 
         def chose(target: Target) -> None:
-            trail.chose(target.provider, self.providers[target.provider], target.model)
+            trail.chose(target, self.providers[target.provider])
 
         chose(plan.targets[0])
         return plan, chose

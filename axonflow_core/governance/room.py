@@ -8,10 +8,10 @@ that was passed on is charged to the budgets of where it went.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from axonflow_core.budgets.estimates import Estimate, cost_nanos, estimate
+from axonflow_core.budgets.estimates import Estimate, cost_nanos, estimate, request_tokens
 from axonflow_core.budgets.ledger import Ledger
 from axonflow_core.budgets.prices import Prices
 from axonflow_core.budgets.refusals import Refusal
@@ -45,14 +45,17 @@ class Room:
         ledger = self._ledger
         if ledger is None:
             return plan
-        ready = ledger.ready(trail.key)
-        if ready is None:
+        ready = ledger.ready(trail.key())
+        if ready is None or ready.prices is not self._prices:
             return None
-        expected = self._expected(plan, request, trail)
-        taken = ledger.admit_at_once(ready, expected)
+        into, out = request_tokens(trail.texts.values(), request)
+        nanos = ready.nanos(into, out)
+        if len(plan.targets) > 1:
+            nanos = self._highest(nanos, plan.targets[1:], into, out)
+        taken = ledger.admit_at_once(ready, into, out, nanos)
         if taken is None:
             return None
-        trail.reservation = taken
+        trail.reserved(taken)
         return plan
 
     async def found(
@@ -67,10 +70,14 @@ class Room:
         accounts = ledger.accounts(subject)
         if not accounts:
             return plan
-        expected = self._expected(plan, request, trail)
-        taken = await ledger.admit(accounts, expected, subject)
+        first, *others = plan.targets
+        into, out, price, nanos = estimate(trail.texts.values(), request, self._price(first))
+        nanos = self._highest(nanos, others, into, out)
+        expected = Estimate(into, out, price, nanos)
+        taken = await ledger.admit(accounts, expected)
         if isinstance(taken, Refusal):
             return await self._cheaper(ledger, plan, chose, expected, trail, taken)
+        ledger.note_ready(subject, taken, self._prices)
         trail.reserved(taken)
         return plan
 
@@ -79,19 +86,19 @@ class Room:
         of where it went, if it was passed on."""
         ledger = self._ledger
         assert ledger is not None  # noqa: S101 - it made the reservation
-        admitted = reservation.subject
-        if admitted is None or not trail.is_at(admitted.provider, admitted.model):
+        if trail.target is not trail.admitted:
             ledger.rebook(reservation, trail.subject)
         return ledger
 
-    def _expected(self, plan: Plan, request: CompletionRequest, trail: Trail) -> Estimate:
-        """The estimate at the price of the first target, or of a dearer one behind it."""
-        targets = plan.targets
-        expected = estimate(trail.texts, request, self._price(targets[0]))
-        if len(targets) == 1 or expected.nanos is None:
-            return expected
-        costs = [self._cost(target, expected) or 0 for target in targets[1:]]
-        return expected._replace(nanos=max(expected.nanos, *costs))
+    def _highest(
+        self, nanos: int | None, others: Iterable[Target], input_tokens: int, output_tokens: int
+    ) -> int | None:
+        """The cost of a call at the first target, or at a dearer one behind it; None where that of
+        the first is not known."""
+        if nanos is None:
+            return None
+        costs = [self._cost(target, input_tokens, output_tokens) or 0 for target in others]
+        return max(nanos, *costs) if costs else nanos
 
     async def _cheaper(
         self,
@@ -109,7 +116,7 @@ class Room:
                 chose(target)
                 subject = trail.subject
                 cheap = expected._replace(nanos=cost, price=self._price(target))
-                taken = await ledger.admit(ledger.accounts(subject), cheap, subject)
+                taken = await ledger.admit(ledger.accounts(subject), cheap)
                 if not isinstance(taken, Refusal):
                     trail.reserved(taken)
                     trail.is_downgraded = True
@@ -120,8 +127,8 @@ class Room:
 
     def _below(self, plan: Plan, expected: Estimate) -> list[tuple[int, Target]]:
         """The targets of known price that cost less than what was expected, the cheapest first."""
-        priced = [(self._cost(target, expected), target) for target in plan.targets]
-        most = expected.nanos
+        into, out, _, most = expected
+        priced = [(self._cost(target, into, out), target) for target in plan.targets]
         below = [
             (cost, target)
             for cost, target in priced
@@ -133,6 +140,5 @@ class Room:
         name = target.provider
         return self._prices.expected(name, self._providers[name], target.model)
 
-    def _cost(self, target: Target, expected: Estimate) -> int | None:
-        price = self._price(target)
-        return cost_nanos(price, expected.input_tokens, expected.output_tokens)
+    def _cost(self, target: Target, input_tokens: int, output_tokens: int) -> int | None:
+        return cost_nanos(self._price(target), input_tokens, output_tokens)

@@ -15,7 +15,7 @@ from attrs import field, fields_dict
 from axonflow_core.audit.record import Entry, Kind, new_id
 from axonflow_core.budgets.accounts import Subject, SubjectKey
 from axonflow_core.budgets.book import RESERVED
-from axonflow_core.budgets.charging import charged_facts
+from axonflow_core.budgets.charging import charge
 from axonflow_core.budgets.prices import Prices
 from axonflow_core.budgets.refusals import Refusal
 from axonflow_core.budgets.slices import Reservation
@@ -56,6 +56,7 @@ from axonflow_core.policy.rules import (
 )
 from axonflow_core.provider import Provider
 from axonflow_core.routing.run import OUTRUN
+from axonflow_core.routing.targets import Target
 
 CLIENT_CLOSED = "client_closed"
 """The code of a call whose client left: a call that is cancelled with this message has it."""
@@ -161,9 +162,13 @@ class Trail:
         self._began = perf_counter()
         self._elapsed_ms: float | None = None
         self._decisions: list[Decision] = []
-        self._texts: dict[str, str] = {}
-        self._provider: tuple[str, Provider] | None = None
-        self._model: str | None = None
+        self.texts: dict[str, str] = {}
+        """Label -> text, of what was decided on."""
+        self.target: Target | None = None
+        """Where the call goes, or went to last."""
+        self.admitted: Target | None = None
+        """Where it was to go when budgets and limits had room for it."""
+        self._provider: Provider | None = None
         self._answer: Completion | None = None
         self._cost_usd: float | None = None
         self._placeholders: Mapping[str, Mapping[str, int]] = {}
@@ -183,50 +188,39 @@ class Trail:
         self._decisions.append(decision)
         phase = str(decision.phase)
         for label, text in kept.items():
-            self._texts[f"{phase}.{label}"] = text
+            self.texts[f"{phase}.{label}"] = text
 
     def replaced(self, replaced: Mapping[str, int], restored: Mapping[str, int]) -> None:
         """Placeholders stand in the request, so many for each rule or type. `restored` will say how
         often something of each was restored in the answer."""
         self._placeholders = {"replaced": replaced, "restored": restored}
 
-    def chose(self, name: str, provider: Provider, model: str) -> None:
-        """The call goes to this provider."""
-        self._provider, self._model = (name, provider), model
+    def chose(self, target: Target, provider: Provider) -> None:
+        """The call goes to this target, which is the provider's."""
+        self.target, self._provider = target, provider
 
     @property
     def subject(self) -> Subject:
         """Whose call it is and where it goes, once that was chosen."""
-        return Subject(*self.key)
+        return Subject(*self.key())
 
-    @property
     def key(self) -> SubjectKey:
         """The same as `subject`, made in a fifth of the time: to look up what is known of it."""
-        call = self._call
-        caller, chosen = call.caller, self._provider
+        call, target = self._call, self.target
+        caller = call.caller
         return (
             caller.tenant,
             caller.client,
             self.user,
-            None if chosen is None else chosen[0],
-            self._model,
+            None if target is None else target.provider,
+            None if target is None else target.model,
             call.team,
             call.workflow,
         )
 
-    def is_at(self, provider: str | None, model: str | None) -> bool:
-        """Whether that is where the call goes, or went to last."""
-        chosen = self._provider
-        return model == self._model and provider == (None if chosen is None else chosen[0])
-
-    @property
-    def texts(self) -> Iterable[str]:
-        """The texts of the request, once it was decided on."""
-        return self._texts.values()
-
     def reserved(self, reservation: Reservation) -> None:
         """Budgets and limits have room for the call."""
-        self.reservation = reservation
+        self.reservation, self.admitted = reservation, self.target
         if reservation.warnings:
             self._exceeded = tuple(
                 account.budget.id for account in reservation.warnings if account.budget is not None
@@ -284,14 +278,15 @@ class Trail:
     def outcome(self, completion: Completion | None) -> Outcome:
         """What the mode gets; `completion` is the answer that may be given."""
         self.ended()
+        target = self.target
         return Outcome(
             id=self.id,
             verdict=self.verdict,
             decisions=tuple(self._decisions),
             completion=completion,
             error=self._error,
-            provider=None if self._provider is None else self._provider[0],
-            model=self._model,
+            provider=None if target is None else target.provider,
+            model=None if target is None else target.model,
             cost_usd=self._cost_usd,
             elapsed_ms=self._elapsed_ms or 0.0,
             refusal=self._refusal,
@@ -312,7 +307,7 @@ class Trail:
         return self._entry(Kind.CALL, id, closes, {**self._facts(), **self._end_facts()})
 
     def _entry(self, kind: Kind, id: str, closes: str | None, facts: Mapping[str, Json]) -> Entry:
-        call = self._call
+        call, target = self._call, self.target
         return Entry(
             kind=kind,
             verdict=self.verdict,
@@ -321,12 +316,12 @@ class Trail:
             client=call.caller.client,
             user=self.user,
             request_type=word(call.request_type),
-            provider=None if self._provider is None else self._provider[0],
-            model=self._model,
+            provider=None if target is None else target.provider,
+            model=None if target is None else target.model,
             rules=rules_of(self._decisions),
             closes=closes,
             facts=facts,
-            texts=self._texts,
+            texts=self.texts,
         )
 
     def _facts(self) -> dict[str, Json]:
@@ -365,7 +360,8 @@ class Trail:
         if self._placeholders:
             facts["placeholders"] = {what: dict(of) for what, of in self._placeholders.items()}
         if self.reservation is not None:
-            facts |= charged_facts(
+            charge(
+                facts,
                 self.reservation,
                 answer,
                 self._cost_usd,
@@ -395,9 +391,9 @@ class Trail:
 
     def _cost_of(self, answer: Completion) -> float | None:
         """None where it is not known; of an answer that is not whole, what is known of it."""
-        if answer.receipt is None or self._provider is None:
+        if answer.receipt is None or self._provider is None or self.target is None:
             return None
-        price = self._prices.of(*self._provider, answer.receipt)
+        price = self._prices.of(self.target.provider, self._provider, answer.receipt)
         if price is None:
             return None
         usage = answer.usage

@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from budgets.spending import Costly, Worker, budget, config_of, working
 
-from axonflow_core.budgets.accounts import Account, Subject
+from axonflow_core.budgets.accounts import Account
 from axonflow_core.budgets.estimates import Estimate
 from axonflow_core.budgets.ledger import Ledger, wall_us
 from axonflow_core.budgets.refusals import Refusal
@@ -49,14 +49,12 @@ class InMemory(Ledger):
 
     spent = 0
 
-    async def admit(
-        self, accounts: Iterable[Account], estimate: Estimate, subject: Subject | None = None
-    ) -> Reservation | Refusal:
+    async def admit(self, accounts: Iterable[Account], estimate: Estimate) -> Reservation | Refusal:
         account, *_ = accounts
         if self.spent + (estimate.nanos or 0) > account.limit:
             return Refusal(account=account, message="in memory")
         self.spent += estimate.nanos or 0
-        return Reservation(estimate, subject)
+        return Reservation(estimate)
 
     def settle(self, reservation: Reservation) -> None:
         self.spent += (reservation.actual_nanos or 0) - (reservation.estimate.nanos or 0)

@@ -34,7 +34,7 @@ DOLLAR = config_of(b=budget())
 
 async def admitted(worker: Worker, cents: int) -> Reservation | Refusal:
     estimate = Estimate(100, 1_000, None, cents * CENT)
-    return await worker.ledger.admit(worker.ledger.accounts(SUBJECT), estimate, SUBJECT)
+    return await worker.ledger.admit(worker.ledger.accounts(SUBJECT), estimate)
 
 
 def record_of(reservation: Reservation, cents: int | None) -> Entry:
@@ -132,7 +132,7 @@ class Spender:
     @property
     def known(self) -> int:
         """What is leased as far as the worker knows."""
-        reserved = [amount for each in self.under_way for _, amount in each.parts]
+        reserved = [amount for each in self.under_way for _, amount in each.money]
         return self.worker.ledger.free(KEY) + sum(reserved)
 
 
