@@ -68,7 +68,7 @@ GROUPS = {
     "calls": Group(
         f"{CORE}/calls/*.py",
         "tests/test_calls.py tests/test_retries.py tests/test_unary.py tests/test_forwarding.py"
-        " tests/test_streamed_answers.py tests/test_client_bodies.py"
+        " tests/test_streamed_answers.py tests/test_client_bodies.py tests/test_hosted.py"
         f" {BEDROCK}/calls/test_unary_calls.py",
         f"tests/test_stream_limits.py tests/test_provider_laws.py {BEDROCK}/calls/test_opening.py",
     ),

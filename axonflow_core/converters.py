@@ -16,6 +16,7 @@ A converter runs for each field of each value, so its common case is also given 
 
 from __future__ import annotations
 
+import re
 from codecs import utf_16_le_encode
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
@@ -122,6 +123,16 @@ passing(text_value, _IS_TEXT, utf_16_le_encode=utf_16_le_encode)
 passing(optional_text, f"{{0}} is None or {_IS_TEXT}", utf_16_le_encode=utf_16_le_encode)
 passing(text_values, "{0} is NONE", NONE=())
 passing(optional_text_values, "{0} is None")
+
+
+def regular_expression(value: str) -> str:
+    """A text that is a regular expression of Python's."""
+    plain = _plain_text(value, "a regular expression")
+    try:
+        re.compile(plain)
+    except re.error as error:
+        raise Unfit("a regular expression", f"one with {error.msg}") from None
+    return plain
 
 
 # ── numbers ───────────────────────────────────────────────────────────────────────────────────────

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from attrs import field
 
+from axonflow_core.converters import regular_expression
 from axonflow_core.errors import AxonFlowError, ConfigError
 from axonflow_core.frozen import frozen
 from axonflow_core.messages import EMPTY, Json
@@ -158,7 +159,7 @@ class ErrorEntry:
     """HTTP statuses, where they tell this entry from others: `"500, 503"`."""
     example: str = ""
     """The provider's own words."""
-    pattern: str = ""
+    pattern: str = field(default="", converter=regular_expression)
     """An expression that the provider's words have, whatever the case, where only they tell this
     entry from others."""
     is_retryable: bool = False

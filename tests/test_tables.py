@@ -132,6 +132,7 @@ def test_the_catalogue_has_every_model_as_it_is_on_a_day(tmp_path: Path) -> None
             "dimensions is a list, not 512",
         ),
         ("each.context_tokens", "each.windows", "acme-2 has no member `windows`"),
+        (r"-\d{3}", "(", "ModelFile.versions takes a regular expression, not one with missing )"),
     ],
 )
 def test_what_is_wrong_with_a_file_is_named_with_its_place(
@@ -219,6 +220,13 @@ def test_an_entry_with_a_pattern_is_for_its_words_and_names_the_model(tmp_path: 
     assert fix(tmp_path, error) == r"name another model than a\1, or `acme show a\1`"
     assert fix(tmp_path, InvalidCall("no", status=400, native_message="no")) is None
     assert fix(tmp_path, InvalidCall("no", status=413)) == "send less"
+
+
+def test_a_pattern_that_is_none_is_an_error_of_the_table(tmp_path: Path) -> None:
+    (tmp_path / "errors.toml").write_text(ERRORS.replace("does not", "does ["))
+
+    with pytest.raises(PluginError, match=r"errors: 2: ErrorEntry\.pattern takes a regular"):
+        ErrorTable.beside(str(tmp_path / "provider.py"))()
 
 
 def test_an_error_of_another_class_has_no_fix(tmp_path: Path) -> None:

@@ -26,8 +26,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
+from attrs import field
+
 from axonflow_core.codec.facts import ModelFacts
 from axonflow_core.codec.model_rules import ModelRule, facts_by
+from axonflow_core.converters import regular_expression
 from axonflow_core.frozen import evolve, frozen
 from axonflow_core.messages import EMPTY
 from axonflow_core.plugin_spec import Life, ModelCatalogue, ModelDescription
@@ -160,7 +163,7 @@ class ModelFile:
     each: Mapping[str, Any] = EMPTY
     """Members of all rows."""
     more: tuple[More, ...] = ()
-    versions: str = ""
+    versions: str = field(default="", converter=regular_expression)
     """A pattern of what may stand after an id: a version of the model, which has its row."""
     rules: tuple[ModelRule, ...] = ()
     """Those that fit a model are combined in their order."""

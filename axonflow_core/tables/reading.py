@@ -17,7 +17,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 import attrs
 
 from axonflow_core.converters import described
-from axonflow_core.errors import PluginError
+from axonflow_core.errors import AxonFlowError, PluginError
 from axonflow_core.nearest import nearest
 
 T = TypeVar("T")
@@ -100,7 +100,10 @@ def _value(members: dict[str, Any], kind: Any, place: str) -> Any:
     given = {
         name: structured(item, kinds[name], f"{place}: {name}") for name, item in members.items()
     }
-    return kind(**given)
+    try:
+        return kind(**given)
+    except AxonFlowError as error:  # of a converter
+        raise wrong(f"{place}: {error}") from None
 
 
 @cache
