@@ -222,6 +222,13 @@ def test_an_entry_with_a_pattern_is_for_its_words_and_names_the_model(tmp_path: 
     assert fix(tmp_path, InvalidCall("no", status=413)) == "send less"
 
 
+def test_a_code_that_no_error_has_is_an_error_of_the_table(tmp_path: Path) -> None:
+    (tmp_path / "errors.toml").write_text(ERRORS.replace('"throttled"', '"throttle"'))
+
+    with pytest.raises(PluginError, match="no error has the code throttle; throttled"):
+        ErrorTable.beside(str(tmp_path / "provider.py"))()
+
+
 def test_a_pattern_that_is_none_is_an_error_of_the_table(tmp_path: Path) -> None:
     (tmp_path / "errors.toml").write_text(ERRORS.replace("does not", "does ["))
 

@@ -15,11 +15,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Self
 
+from axonflow_core.codec.errors import CLASSES
 from axonflow_core.errors import AxonFlowError
 from axonflow_core.frozen import frozen
+from axonflow_core.nearest import nearest
 from axonflow_core.plugin_spec import ErrorEntry, find_fix
 
-from .reading import read_table
+from .reading import name_of, read_table, wrong
 
 
 @frozen(kw_only=True)
@@ -45,8 +47,13 @@ class ErrorTable:
 
     @cached_property
     def file(self) -> ErrorFile:
-        """The file, read. `PluginError`."""
-        return read_table(self._path, ErrorFile)
+        """The file, read. `PluginError`, also for a code that no error of a provider has."""
+        file = read_table(self._path, ErrorFile)
+        for entry in file.errors:
+            if entry.code not in CLASSES:
+                known = nearest(entry.code, CLASSES) or ", ".join(CLASSES)
+                raise wrong(f"{name_of(self._path)}: no error has the code {entry.code}; {known}")
+        return file
 
     def __call__(self) -> tuple[ErrorEntry, ...]:
         return self.file.errors
