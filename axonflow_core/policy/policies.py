@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from axonflow_core.config.values import PoliciesConfig
 from axonflow_core.detector_plugins import load_detectors
 from axonflow_core.policy.detectors import DETECTORS
 from axonflow_core.policy.engine import Policy
@@ -20,6 +19,7 @@ from axonflow_core.policy.terms import Surface, Told
 from axonflow_core.routing.targets import matches
 
 if TYPE_CHECKING:
+    from axonflow_core.config.values import PoliciesConfig
     from axonflow_core.policy.detectors.detector import Detector
 
 _MAX_BUILT = 256
@@ -80,9 +80,12 @@ class Policies:
     def told(
         self, client: str, models: Iterable[str] | None = None, *, surface: Surface
     ) -> Mapping[str, Told]:
-        """Type of a detector -> what follows from its findings in such a call, and who says so."""
-        scope, config = self._scope(client, models, None, surface), self._config or PoliciesConfig()
-        return {one.type: told(one, config, scope) for one in self._detectors}
+        """Type of a detector -> what follows from its findings in such a call, and who says so, of
+        policies of a configuration."""
+        if self._config is None:
+            return {}
+        scope = self._scope(client, models, None, surface)
+        return {one.type: told(one, self._config, scope) for one in self._detectors}
 
     def _scope(
         self, client: str, models: Iterable[str] | None, called: str | None, surface: Surface
