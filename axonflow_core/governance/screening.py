@@ -190,6 +190,8 @@ class Screened(Generic[T]):
             labels = [label_of[place] for place in places]
             label = f"{labels[0]}+{len(labels) - 1}"
             self._joined[label] = labels
+            if labels[0] in self.modes:
+                self.modes[label] = self.modes[labels[0]]
             self.texts[label] = "".join(self.texts[each] for each in labels)
 
     def _stopped_by_fixed(self, decision: Decision) -> Decision:

@@ -33,6 +33,7 @@ from axonflow_core.frozen import evolve, frozen
 from axonflow_core.governance.caller import Caller
 from axonflow_core.governance.screening import counted
 from axonflow_core.messages import (
+    EMPTY,
     Adjustment,
     Choice,
     Completion,
@@ -129,6 +130,9 @@ class Outcome:
     """The budget or limit that has no room for the call, where that is why it was stopped."""
     exceeded: tuple[str, ...] = ()
     """The ids of budgets that are exceeded and only warn."""
+    placeholders: Mapping[str, Mapping[str, int]] = EMPTY
+    """`replaced` and `restored` -> rule or type -> how many texts; empty where nothing has a
+    placeholder."""
 
     @property
     def stopping(self) -> Decision | None:
@@ -171,7 +175,7 @@ class Trail:
         self._provider: Provider | None = None
         self._answer: Completion | None = None
         self._cost_usd: float | None = None
-        self._placeholders: Mapping[str, Mapping[str, int]] = {}
+        self._placeholders: Mapping[str, Mapping[str, int]] = EMPTY
         self._is_whole = True
         self._is_late = False
         self._error: AxonFlowError | None = None
@@ -291,6 +295,7 @@ class Trail:
             elapsed_ms=self._elapsed_ms or 0.0,
             refusal=self._refusal,
             exceeded=self._exceeded,
+            placeholders=self._placeholders,
         )
 
     def opened(self) -> Entry:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, TypeAlias
 from uuid import uuid4
 
@@ -42,7 +42,7 @@ from axonflow_core.modes.decisions import (
     policy_on,
 )
 from axonflow_core.modes.pricing import Priced, price_of, priced
-from axonflow_core.policy.rules import Decision, Phase, Verdict
+from axonflow_core.policy.rules import Decision, Mode, Phase, Verdict
 from axonflow_core.policy.terms import Surface
 
 if TYPE_CHECKING:
@@ -367,7 +367,9 @@ async def tool_reported(
     """Record a call of a tool, with what the policy finds in it. Returns the entry."""
     policy = governance.policies.of(caller.client, surface=Surface.MCP)
     decisions = [
-        await evaluated(policy, phase, texts) for phase, texts in report.texts.items() if texts
+        await evaluated(policy, phase, texts, _modes_of(phase, texts))
+        for phase, texts in report.texts.items()
+        if texts
     ]
     entry = Entry(
         kind=Kind.TOOL_CALL,
@@ -397,3 +399,8 @@ async def tool_reported(
     )
     await audit.append(entry)
     return entry
+
+
+def _modes_of(phase: Phase, texts: Iterable[str]) -> Mapping[str, Mode]:
+    """What goes into a tool is a value, and no prose."""
+    return dict.fromkeys(texts, Mode.PARAMETER) if phase is Phase.REQUEST else EMPTY

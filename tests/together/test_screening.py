@@ -352,3 +352,7 @@ async def test_a_user_of_the_server_reads_what_the_model_meant_and_not_what_it_m
     assert not holds_card(call.body)
     assert b"[PAYMENT_CARD_1]" in call.body
     assert reply.json["data"]["data"] == f"I pay {CARD}; not {MASK}."
+    assert reply.json["metadata"]["placeholders"] == {
+        "replaced": {"payment_card": 1},
+        "restored": {"payment_card": 1},
+    }

@@ -15,7 +15,7 @@ from axonflow_core.errors import MalformedRequest
 from axonflow_core.frozen import frozen
 from axonflow_core.messages import EMPTY, Json, hidden
 from axonflow_core.modes.decisions import Decided, Question
-from axonflow_core.policy.rules import Phase, Verdict
+from axonflow_core.policy.rules import Mode, Phase, Verdict
 from axonflow_core.policy.terms import Surface
 from axonflow_core.server.client_request import Answer, json_answer
 from axonflow_core.server.fields import MAX_TEXT, MAX_TOKEN, Fields
@@ -100,6 +100,7 @@ def input_question(fields: Fields) -> Question:
         surface=Surface.MCP,
         phase=Phase.REQUEST,
         texts={"statement": fields.text("statement", most=MAX_TEXT), **parameters.texts},
+        modes=dict.fromkeys(parameters.texts, Mode.PARAMETER),
         unalterable=frozenset(parameters.texts),
         user=_user(fields),
         facts=_named(fields, ("connector_type", "tool", "operation")),

@@ -117,6 +117,8 @@ def _metadata(outcome: Outcome, caller: Caller) -> dict[str, Json]:
             metadata["failed_attempts"] = attempt_facts(outcome.error.failed_attempts)
     if outcome.verdict is Verdict.REDACTED:
         metadata["redacted"] = True
+    if outcome.placeholders:
+        metadata["placeholders"] = {what: dict(of) for what, of in outcome.placeholders.items()}
     if outcome.exceeded:
         metadata["exceeded_budgets"] = list(outcome.exceeded)
     return {name: value for name, value in metadata.items() if value is not None}
