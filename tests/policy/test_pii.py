@@ -57,11 +57,12 @@ def test_a_card_is_found_in_the_groups_that_people_write(policy: Policy, number:
     assert found(policy, f"take {number}.") == [("payment_card", number)]
 
 
-@pytest.mark.parametrize("number", ["4222222222222", "630427373398", "4415101282806639538"])
+@pytest.mark.parametrize("number", ["4222222222222", "630427373398", "060426070011"])
 def test_a_card_whose_length_is_that_of_other_numbers_wants_a_word_for_it(
     policy: Policy, number: str
 ) -> None:
     assert found(policy, f"my credit card is {number}") == [("payment_card", number)]
+    assert found(policy, f"{number} is a card") == [("payment_card", number)]
     assert found(policy, f"my reference is {number}") == []
 
 
@@ -302,6 +303,7 @@ def test_small_numbers_are_an_address_where_something_says_so(policy: Policy, te
         "Chrome/120.0.60.71",
         "127.0.0.1, 0.0.0.0 and 255.255.255.0",
         "300.1.1.1",
+        "d='M2.12 3.51.98.32 2.03.5'",
         "1.3.6.1.4.1.311",
         "01.84.17.61",
         "x[1::2] and std::begin and ::1",
@@ -344,6 +346,7 @@ def test_a_telephone_number_is_found_by_how_it_is_written(
         '"phoneNumber": "2024561111"',
         "467 3395 office",
         "They're not answering at 451 5986",
+        "0115 4960878 is my new mobile",
         "电话:138 1234 5678",
     ],
 )
@@ -361,6 +364,9 @@ def test_one_that_is_written_like_others_is_found_by_a_word_for_it(
         "2024-01-02 12:34:56",
         "call us on 2024-01-02",
         "parcel 1234567890",
+        "call_id 2024561111",
+        "<Buffer 62 63 64 65 66>",
+        "can't reach 5.40.240.215",
         "ISBN 978-3-16-148410-0",
         "ZIP 02134-1234",
         "0151.23456789 and 48.858370, 2.294481",
@@ -372,7 +378,7 @@ def test_one_that_is_written_like_others_is_found_by_a_word_for_it(
     ],
 )
 def test_a_number_of_something_else_is_no_telephone_number(policy: Policy, text: str) -> None:
-    assert found(policy, text) == []
+    assert "phone" not in dict(found(policy, text))
 
 
 def test_the_certain_and_grave_types_stop_a_call_and_the_others_do_not() -> None:

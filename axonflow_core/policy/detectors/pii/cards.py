@@ -26,9 +26,9 @@ from axonflow_core.policy.rules import Action, Severity
 
 _MASTERCARD = rb"(?:5[1-5]\d\d|222[1-9]|22[3-9]\d|2[3-6]\d\d|27[01]\d|2720)\d{12}"
 _NARROW = re.compile(
-    rb"4\d{15}|" + _MASTERCARD + rb"|3[47]\d{13}"  # Visa, American Express
+    rb"4\d{15}(?:\d{3})?|" + _MASTERCARD + rb"|3[47]\d{13}"  # Visa, American Express
     rb"|3(?:0[0-5]\d|095|[689]\d\d)\d{10}|3(?:0[0-5]\d|095)\d{12}"  # Diners Club
-    rb"|35(?:2[89]|[3-8]\d)\d{12}|(?:2131|1800)\d{11}"  # JCB
+    rb"|35\d{14}|(?:2131|1800)\d{11}"  # JCB
     rb"|(?:6011|64[4-9]\d|65\d\d)\d{12}"  # Discover
     rb"|62\d{14,17}"  # UnionPay
     rb"|220[0-4]\d{12}"  # Mir
@@ -57,9 +57,10 @@ _GROUPS = frozenset(
 _DIGITS = re.compile(rb"\d+")
 _NOT_DIGITS = re.compile(rb"\D+")
 _has_word = words_before(
-    "card|credit|debit|visa|maestro|amex|diners|jcb|unionpay|discover|\\bcc\\b|_cc\\b|\\bpan\\b"
+    "card|credit|debit|charge|payment|visa|maestro|amex|diners|jcb|unionpay|discover|\\bcc\\b|_cc\\b|\\bpan\\b"
     "|kart[ae]|carte|tarjeta|cart[ãa]o|carta|карт|卡|カード|카드"
 )
+_HAS_WORD_BEHIND = re.compile(rb"[\W_]{1,4}(?:\w{1,8}[\W_]{1,3}){0,3}(?i:credit |debit )?card\b")
 
 
 def _card(data: bytes, start: int, end: int) -> tuple[int, int] | None:
@@ -93,7 +94,8 @@ def _is_card(data: bytes, start: int, end: int, networks: re.Pattern[bytes]) -> 
     number = digits(data, start, end)
     if luhn(number) or _NAMED.fullmatch(number) is None or is_part_of_longer(data, start, end):
         return False
-    return networks.fullmatch(number) is not None or _has_word(data, start)
+    is_one = networks.fullmatch(number) is not None
+    return is_one or _has_word(data, start) or _HAS_WORD_BEHIND.match(data, end) is not None
 
 
 _S = f"{SEPARATOR}{{1,3}}"

@@ -44,11 +44,12 @@ def _email(data: bytes, start: int, end: int) -> tuple[int, int] | None:
 
 # ── IP ────────────────────────────────────────────────────────────────────────────────────────────
 
-_IS_JOINED_BEFORE = re.compile(rb"-\Z|[A-Za-z]/\Z")
+_IS_JOINED_BEFORE = re.compile(rb"-\Z|[A-Za-z]/\Z|(?<![0-9.])[0-9]*\.[0-9]+[ ,]\Z")
+"""Part of a word, or in a row of decimal numbers, as in the paths of SVG: `2.12 3.51.98.32`."""
 _IS_JOINED_BEHIND = re.compile(rb"[.-]?\w")
 _is_version = words_before(
-    r"(?:\bversion|\bver|\bv|\brelease|\bbuild|\bfirmware|\bdriver|\bsection|\bchapter|\bclause"
-    r"|\brev|§)[\W_]{0,4}(?:is |no )?\Z|[=~^<>]=\Z",
+    r"(?:\bversion|\bver|\brelease|\bbuild|\bfirmware|\bdriver|\bsection|\bchapter|\bclause"
+    r"|\brev|§)[\W_]{0,4}(?:is |no )?\Z|\bv\.?\Z|[=~^<>]=\Z",
     24,
 )
 _is_address = words_before(
@@ -59,14 +60,14 @@ _is_address = words_before(
 _HAS_PORT = re.compile(rb":\d{1,5}\b|/\d{1,2}\b")
 _MAX_OF_VERSION = 40
 """Four numbers up to this one are a version as likely as an address."""
-_OWN = frozenset(b"127.0.0.1 0.0.0.0 255.255.255.255 255.255.255.0 255.255.0.0 255.0.0.0".split())
+_OWN = frozenset(b"127.0.0.1 255.255.255.255 255.255.255.0 255.255.0.0 255.0.0.0".split())
 """Every machine's own address, and masks."""
 
 
 def _ipv4(data: bytes, start: int, end: int) -> tuple[int, int] | None:
     """The address, if it is none that every machine has, and no version."""
     address = data[start:end]
-    if address in _OWN or _is_joined(data, start, end):
+    if address in _OWN or address.startswith(b"0") or _is_joined(data, start, end):
         return None
     try:
         octets = IPv4Address(address.decode()).packed
@@ -79,7 +80,7 @@ def _ipv4(data: bytes, start: int, end: int) -> tuple[int, int] | None:
 
 
 def _is_joined(data: bytes, start: int, end: int) -> bool:
-    before = _IS_JOINED_BEFORE.search(data, max(0, start - 2), start)
+    before = _IS_JOINED_BEFORE.search(data, max(0, start - 16), start)
     return before is not None or _IS_JOINED_BEHIND.match(data, end) is not None
 
 
@@ -123,17 +124,18 @@ _IPV6 = (
 
 _MAC = (
     r"\b(?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}\b|\b(?:[0-9A-Fa-f]{2}-){5}[0-9A-Fa-f]{2}\b"
-    r"|\b(?:[0-9a-f]{4}\.){2}[0-9a-f]{4}\b"
+    r"|\b(?:[0-9a-f]{4}\.){2}[0-9a-f]{0,3}[a-f][0-9a-f]{0,3}\b"
 )
 
 
 def _mac(data: bytes, start: int, end: int) -> tuple[int, int] | None:
     is_part = _IS_MAC_JOINED.search(data, max(0, start - 2), start)
     is_part = is_part or _IS_MAC_JOINED_BEHIND.match(data, end)
-    return None if is_part else (start, end)
+    is_nobodys = len(set(data[start:end].lower())) <= 2
+    return None if is_part or is_nobodys else (start, end)
 
 
-_IS_MAC_JOINED = re.compile(rb"[0-9A-Fa-f][:.-]\Z")
+_IS_MAC_JOINED = re.compile(rb"\.\Z|[0-9A-Fa-f][:-]\Z")
 _IS_MAC_JOINED_BEHIND = re.compile(rb"[:.-]?\w")
 
 DETECTORS = (

@@ -81,14 +81,16 @@ def plans() -> Plans:
     return Plans(regions, {sizes: tuple(those.values()) for sizes, those in by_sizes.items()})
 
 
-def is_international(text: str) -> bool:
-    """Whether a number with its country (`+44 …`) is one that may have been given."""
+def is_international(text: str, *, may_be_free: bool) -> bool:
+    """Whether a number with its country (`+44 …`) may have been given, or, where that is enough,
+    could be: it is as long as the country's are."""
     phonenumbers = library()
     try:
         number = phonenumbers.parse(text)
     except phonenumbers.NumberParseException:
         return False
-    return bool(phonenumbers.is_valid_number(number))
+    is_one = phonenumbers.is_possible_number if may_be_free else phonenumbers.is_valid_number
+    return bool(is_one(number))
 
 
 def _region(metadata: Any) -> _Region:

@@ -24,7 +24,11 @@ _LABELS = (
     r"|\bmy (?:new )?number|\banruf|\brufe?n?\b|appel|joindre|m[óo]vil|llam|celular|chiam"
     r"|\blig(?:ue|ar)\b|\bbel\b|тел|звон|电话|手机|電話|携帯|전화"
 )
-_LABELS_BEHIND = r"[\s(,-]{0,3}(?i:office|fax|mobile|home|work|cell|desk|tel|phone)"
+_THINGS = r"office|fax|mobile|home|work|cell|desk|tel|phone"
+_LABELS_BEHIND = (
+    rf"(?i:[\s(,-]{{0,3}}(?:{_THINGS})"
+    rf"| is (?:my|his|her|our|their|your|the) (?:[a-z]{{1,8}} )?(?:{_THINGS}|number))"
+)
 _REST = r"(?:[ .()/\-\x{2010}\x{2013}]{0,3}\d)"
 _ANY = rf"[+(]{{0,2}}\d{_REST}{{6,17}}"
 _WITH_COUNTRY = rf"\+\(?\d{_REST}{{6,17}}"
@@ -32,14 +36,15 @@ _WITH_AREA = rf"(?:\b\d{{1,2}} ?)?\(\d{{1,5}}\){_REST}{{4,12}}"
 _WITH_PREFIX = r"\b0\d{1,5}(?:[ .()/-]{1,3}\d{2,9}){1,4}"
 _NORTH_AMERICAN = r"\b(?:(?:1|001)[ .-])?[2-9]\d\d[ .-][2-9]\d\d[ .-]\d{4}"
 _PLAIN = r"\b\d{1,4}(?: \d{2,4}){2,4}"
-_WITH_LABEL_BEHIND = rf"\b\d{{2,5}}(?:[ .-]\d{{2,4}}){{1,4}}{_LABELS_BEHIND}"
+_WITH_LABEL_BEHIND = rf"\b\d{{2,15}}(?:[ .-]\d{{2,9}}){{0,4}}{_LABELS_BEHIND}"
 _MIN_DIGITS, _MAX_DIGITS = 7, 15
 _DIGITS = re.compile(rb"\d+")
 _EXTENSION = re.compile(rb" ?(?:x|ext\.?) ?\d{1,6}\b")
 _EXTENDED = re.compile(rb"(?<=\d)x\d+\Z")
 _JOINED_BEFORE = re.compile(rb"[0-9A-Za-z_][./-]\Z")
 _JOINED_BEHIND = re.compile(rb"\w|[./:-]\d|:[A-Fa-f]")
-_IS_IN_ROW = re.compile(rb"\d \Z")
+_IS_IN_ROW = re.compile(rb"(?:\d|\b[0-9A-Fa-f]{2}) \Z")
+_IS_IN_ROW_OF_BYTES = re.compile(rb" {1,2}[0-9A-Fa-f]{2}\b")
 _OF_OTHERS = re.compile(rb"(?i:[\W_]id|order|ticket|invoice|ref|case|session)\b|[a-z]Id\b")
 """What stands between a label and digits in one piece that are an identifier: `call_id`."""
 _DATE = re.compile(rb"(?:19|20)\d\d[./-]\d{1,2}[./-]\d{1,2}|\d{1,2}[./-]\d{1,2}[./-](?:19|20)\d\d")
@@ -98,11 +103,10 @@ def _is_part(data: bytes, start: int, end: int) -> bool:
     """Whether the candidate is part of a word, a sum or a row of numbers."""
     if data.startswith(b"+", start):
         return data[start - 1 : start].isalnum()
-    before = data[max(0, start - 2) : start]
+    before = data[max(0, start - 4) : start]
     is_plain = not data[start:end].translate(None, b"0123456789 ")
-    return _JOINED_BEFORE.search(before) is not None or (
-        is_plain and _IS_IN_ROW.search(before) is not None
-    )
+    is_in_row = _IS_IN_ROW.search(before) or _IS_IN_ROW_OF_BYTES.match(data, end)
+    return _JOINED_BEFORE.search(before) is not None or (is_plain and is_in_row is not None)
 
 
 def _written(data: bytes, start: int, groups: list[tuple[int, int]]) -> _Written:
@@ -112,8 +116,10 @@ def _written(data: bytes, start: int, groups: list[tuple[int, int]]) -> _Written
 
 
 def _is_with_country(written: _Written) -> bool:
-    """Whether the country has the number, without the prefix that people add for it: `(0)`."""
-    return is_international(written.text.replace("(0)", ""))
+    """Whether the country has the number, without the prefix that people add for it: `(0)`. With
+    that, its length is enough."""
+    text = written.text.replace("(0)", "")
+    return is_international(text, may_be_free=text != written.text)
 
 
 def _is_written_so(written: _Written, data: bytes, start: int, end: int) -> bool:
@@ -150,20 +156,22 @@ def _is_other(written: _Written) -> bool:
 def _may_be_labelled(written: _Written) -> bool:
     """Whether a number next to a word for it is one: it has groups and is no sum, or a region has
     it."""
-    is_sum = "/" in written.separators and written.digits[0] != "0"
-    is_social = written.sizes == (3, 2, 4) and "-" in written.separators
-    if is_sum or is_social or written.separators.count(".") == 1:
+    digits, sizes, separators = written.digits, written.sizes, written.separators
+    is_sum = "/" in separators and digits[0] != "0"
+    is_social = sizes == (3, 2, 4) and "-" in separators
+    is_address = separators == "..." and max(sizes) <= 3
+    if is_sum or is_social or is_address or separators.count(".") == 1:
         return False
-    return written.is_grouped or plans().are_given(written.digits)
+    return written.is_grouped or separators[:1] == "+" or plans().are_given(digits)
 
 
 _WAYS = (
     behind(_LABELS, rf"{_ANY}(?:x\d+)?"),
+    _WITH_LABEL_BEHIND,
     _WITH_COUNTRY,
     _WITH_AREA,
     _WITH_PREFIX,
     _NORTH_AMERICAN,
-    _WITH_LABEL_BEHIND,
     _PLAIN,
 )
 
