@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from axonflow_core.budgets.prices import Prices
 from axonflow_core.errors import AxonFlowError, RequestError
+from axonflow_core.governance.caller import Caller
 from axonflow_core.governance.room import Room
 from axonflow_core.governance.screening import judged
 from axonflow_core.governance.shadows import Shadows
@@ -22,6 +23,7 @@ from axonflow_core.governance.vault import Vault
 from axonflow_core.messages import Completion, CompletionRequest
 from axonflow_core.policy.masks import Redaction
 from axonflow_core.policy.rules import Mode, Phase
+from axonflow_core.policy.terms import Surface
 from axonflow_core.provider import Provider
 from axonflow_core.routing.router import Router
 from axonflow_core.routing.run import Plan
@@ -182,6 +184,15 @@ class Governance:
         except RequestError:  # nobody may take it, as planning says in its turn
             models = None
         return self.policies.of(client, models, called=call.model)
+
+    def policy_for(self, caller: Caller, model: str | None, surface: Surface) -> Policy:
+        """The policy of texts of a call that this server does not make: of one to that model, by id
+        or by name, or to nobody knows which."""
+        if model is None:
+            return self.policies.of(caller.client, surface=surface)
+        named = self.router.catalogue.named.get(model, ())
+        models = [target.model for target in named] or [model]
+        return self.policies.of(caller.client, models, called=model, surface=surface)
 
     async def _admitted(
         self, call: GovernedCall, policy: Policy, trail: Trail, vault: Vault | None

@@ -88,7 +88,7 @@ async def all_decided(
     for question in questions:
         began = perf_counter()
         if decided_on is None or not _is_same(question, decided_on):
-            policy = policy_on(governance, caller, question)
+            policy = governance.policy_for(caller, question.model, question.surface)
             decision, decided_on = await decision_on(policy, caller, question), question
         elapsed_ms = (perf_counter() - began) * 1_000
         entry = await entry_of(governance, audit, caller, question, decision)
@@ -114,12 +114,6 @@ async def all_decided(
 def _is_same(one: Question, other: Question) -> bool:
     """Whether two questions have one answer: the preconditions of an operation share their text."""
     return evolve(one, user=None, facts=EMPTY) == evolve(other, user=None, facts=EMPTY)
-
-
-def policy_on(governance: Governance, caller: Caller, question: Question) -> Policy:
-    """The policy that decides on a question: the strictest, where it names no model."""
-    models = None if question.model is None else (question.model,)
-    return governance.policies.of(caller.client, models, surface=question.surface)
 
 
 async def decision_on(policy: Policy, caller: Caller, question: Question) -> Decision:

@@ -39,7 +39,6 @@ from axonflow_core.modes.decisions import (
     decision_on,
     entry_of,
     mode_of,
-    policy_on,
 )
 from axonflow_core.modes.pricing import Priced, price_of, priced
 from axonflow_core.policy.rules import Decision, Mode, Phase, Verdict
@@ -135,7 +134,7 @@ async def checked(
     """Check what a client is about to send. An approval comes with a context that is valid for
     `ttl_s` seconds; a denial is on record and has none that could be used."""
     question = _question(check)
-    policy = policy_on(governance, caller, question)
+    policy = governance.policy_for(caller, question.model, question.surface)
     decision = await decision_on(policy, caller, question)
     entry = await entry_of(governance, audit, caller, question, decision)
     entry = evolve(entry, at_us=now_us())
@@ -275,7 +274,7 @@ async def reported(
     """Record a call that was made under a context, which it uses up. Returns the record's id: that
     of the first report, where the same bytes are sent again. None where there is no such context
     for this client, it is over, or another report used it."""
-    policy = governance.policies.of(caller.client, [report.model])
+    policy = governance.policy_for(caller, report.model, Surface.GATEWAY)
     decision = await evaluated(policy, Phase.ANSWER, {"summary": report.summary})
     price = priced(
         governance.providers, report.provider, report.model, report.usage, governance.prices
@@ -365,7 +364,7 @@ async def tool_reported(
     governance: Governance, audit: AuditStore, caller: Caller, report: ToolReport
 ) -> Entry:
     """Record a call of a tool, with what the policy finds in it. Returns the entry."""
-    policy = governance.policies.of(caller.client, surface=Surface.MCP)
+    policy = governance.policy_for(caller, None, Surface.MCP)
     decisions = [
         await evaluated(policy, phase, texts, _modes_of(phase, texts))
         for phase, texts in report.texts.items()

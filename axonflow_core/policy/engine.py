@@ -101,12 +101,18 @@ class Policy:
         types = frozenset(detector.type for detector in detectors)
         for found in inconsistencies(outlines(config), types):
             raise ConfigError(found.message, hint=found.hint)
-        rules = tuple(rules_in(config, scope))
-        acting_ones = tuple(acting(detectors, config, scope))
+        return cls.of(config, rules_in(config, scope), acting(detectors, config, scope))
+
+    @classmethod
+    def of(
+        cls, config: PoliciesConfig, rules: Iterable[Rule], detectors: Iterable[Detector]
+    ) -> Policy:
+        """The policy of these rules and detectors, with the settings of all policies."""
+        rules, detectors = tuple(rules), tuple(detectors)
         return cls(
             rules,
-            acting_ones,
-            tolerated=tolerated(config, rules, acting_ones),
+            detectors,
+            tolerated=tolerated(config, rules, detectors),
             limit_s=config.detector_limit_s,
             max_characters=config.max_characters,
             redaction=config.redaction,
@@ -130,9 +136,8 @@ class Policy:
         """What stands in a request in the place of what is redacted."""
         self._tolerated = frozenset(tolerated)
         self._limit_s, self._max_characters = limit_s, max_characters
-        self.version = _digest(
-            self.rules, self.detectors, [sorted(tolerated), limit_s, max_characters]
-        )
+        settings: Json = [sorted(tolerated), limit_s, max_characters, redaction]
+        self.version = _digest(self.rules, self.detectors, settings)
         """The digest of rules, detectors and actions: 32 hex digits."""
         self._guests = tuple(Guest(one) for one in self.detectors if one.origin)
         own = tuple(one for one in self.detectors if not one.origin)

@@ -17,6 +17,7 @@ A guest gets copies of the texts' views, and nothing that others use.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from threading import Event, Lock, Thread
@@ -35,6 +36,11 @@ MAX_RETURNED = 100_000
 """Spans of one text that a guest may return; the first `MAX_SPANS` of them count."""
 MAX_LEFT = 4
 """Threads of one guest that were left and have not ended."""
+
+
+_left: Counter[tuple[str, str]] = Counter()
+"""Origin and type of a guest -> its threads that were left, by whichever policy."""
+_lock = Lock()
 
 
 class Page(NamedTuple):
@@ -59,8 +65,7 @@ class Guest:
         self._look: Callable[[bytes], Any] = (
             compiled(detector.clue).search if has_clue else lambda data: True
         )
-        self._lock = Lock()
-        self._left = 0
+        self._key = (detector.origin, detector.type)
 
     def begin(self, pages: Iterable[Page]) -> Search | None:
         """Begin to search those of the texts that may have a finding; None where none has."""
@@ -80,12 +85,12 @@ class Guest:
     @property
     def is_stuck(self) -> bool:
         """Whether so many of its threads do not end that it gets no other one."""
-        return self._left >= MAX_LEFT
+        return _left[self._key] >= MAX_LEFT
 
     def leave(self, change: int) -> None:
         """Count a thread that was left, or that ended after all."""
-        with self._lock:
-            self._left += change
+        with _lock:
+            _left[self._key] += change
 
 
 class Search:

@@ -2,28 +2,31 @@
 
 A call is judged before its model is chosen, so its policy is that of all models that it may go to
 (`profiles`). Where nothing is known of them, as in a check that names none, it is the strictest of
-all. Policies that differ share what they search with; those that sections alone bring about are
-built at the start, others when a call first needs them.
+all. Scopes of the same rules and actions have one policy, and policies that differ share what they
+search with. Those that sections alone bring about are built at the start, others when a call first
+needs them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 from axonflow_core.detector_plugins import load_detectors
 from axonflow_core.policy.detectors import DETECTORS
 from axonflow_core.policy.engine import Policy
-from axonflow_core.policy.profiles import EVERYBODY, Scope, told
+from axonflow_core.policy.profiles import EVERYBODY, Scope, acting, rules_in, told
 from axonflow_core.policy.terms import Surface, Told
 from axonflow_core.routing.targets import matches
 
 if TYPE_CHECKING:
     from axonflow_core.config.values import PoliciesConfig
     from axonflow_core.policy.detectors.detector import Detector
+    from axonflow_core.policy.rules import Rule
 
-_MAX_BUILT = 256
-"""Policies that are kept. The models that calls may go to are clients' choice."""
+_MAX_LATER = 256
+"""Scopes that are kept of those that calls bring about: models are clients' choice."""
 
 
 class Policies:
@@ -43,7 +46,10 @@ class Policies:
         self._models = () if config is None else tuple(config.models)
         self._surfaces = frozenset(() if config is None else _surfaces_of(config))
         self._unknown = frozenset(((), *((key,) for key in self._models)))
-        self._built = {EVERYBODY: general}
+        self._distinct = WeakValueDictionary({_facts_of(general.rules, general.detectors): general})
+        """Rules and actions -> the policy."""
+        self._first = {EVERYBODY: general}
+        self._later: dict[Scope, Policy] = {}
 
     @classmethod
     def build(
@@ -56,7 +62,8 @@ class Policies:
         for surface in (Surface.GATEWAY, *built._surfaces):
             for client in (None, *config.clients):
                 for models in (built._unknown, *(frozenset({each}) for each in built._unknown)):
-                    built._policy(Scope(client=client, models=models, surface=surface))
+                    scope = Scope(client=client, models=models, surface=surface)
+                    built._first.setdefault(scope, built._made(scope))
         return built
 
     @property
@@ -109,14 +116,27 @@ class Policies:
         return named or EVERYBODY.models
 
     def _policy(self, scope: Scope) -> Policy:
-        policy = self._built.get(scope)
+        policy = self._first.get(scope) or self._later.get(scope)
         if policy is None:
-            assert self._config is not None  # noqa: S101 - without one the only scope is everybody
-            if len(self._built) >= _MAX_BUILT:
-                self._built = {EVERYBODY: self.general}
-            policy = Policy.build(self._config, scope, self._detectors)
-            self._built[scope] = policy
+            if len(self._later) >= _MAX_LATER:
+                self._later.clear()
+            policy = self._later[scope] = self._made(scope)
         return policy
+
+    def _made(self, scope: Scope) -> Policy:
+        """The policy of a scope; another one's, where that is the same."""
+        assert self._config is not None  # noqa: S101 - without one the only scope is everybody
+        rules = tuple(rules_in(self._config, scope))
+        detectors = tuple(acting(self._detectors, self._config, scope))
+        policy = self._distinct.get(facts := _facts_of(rules, detectors))
+        if policy is None:
+            policy = self._distinct[facts] = Policy.of(self._config, rules, detectors)
+        return policy
+
+
+def _facts_of(rules: tuple[Rule, ...], detectors: Iterable[Detector]) -> Hashable:
+    """What one policy of a configuration differs in from another."""
+    return rules, tuple((one.type, one.modes, one.action) for one in detectors)
 
 
 def _surfaces_of(config: PoliciesConfig) -> Iterable[Surface]:

@@ -287,6 +287,24 @@ def test_each_combination_is_built_once_and_has_a_version_of_its_own() -> None:
     assert len({version for version, *_ in decided}) == len(decided)
 
 
+def test_scopes_of_the_same_rules_and_actions_have_one_policy() -> None:
+    config = PoliciesConfig(
+        clients={"a": PolicySection(), "b": PolicySection(actions={"us_ssn": LOG})},
+        models={"m": PolicySection(actions={"us_ssn": LOG})},
+    )
+    policies = Policies.build(config)
+    assert policies.of("a", ["x"]) is policies.of("c", ["x"]) is policies.general
+    assert policies.of("b", ["x"]) is policies.of("a", ["m"]) is policies.of("b", ["m"])
+
+
+def test_models_that_clients_make_up_bring_about_few_policies() -> None:
+    config = PoliciesConfig(models={f"{n}*": PolicySection(profile=Profile.DEV) for n in range(9)})
+    policies = Policies.build(config)
+    asked = {id(policies.of("c", map(str, range(n)))) for n in range(1, 10) for _ in range(100)}
+    assert len(asked) == 1
+    assert len(policies._later) <= 9
+
+
 @given(
     before=st.sampled_from([None, Profile.DEV, Profile.COMPLIANCE]),
     action=st.sampled_from(list(Action)),

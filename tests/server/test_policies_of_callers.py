@@ -28,6 +28,15 @@ PROXY, DECIDE = "/api/request", "/api/v1/decide"
 STATIC = "/api/v1/static-policies"
 
 
+ROUTED = """
+models:
+  fast: [{provider: echo, model: e-1}, {provider: echo, model: e-2}]
+policies:
+  models: {"e-1": {profile: dev}, "e-2": {profile: strict}}
+  clients: {acme: {actions: {email: redact}}}
+"""
+
+
 def judging(**settings: Any) -> Callable[[Service], None]:
     """A service that is to judge by these policies."""
 
@@ -88,6 +97,20 @@ async def test_a_check_that_names_a_model_is_judged_by_its_policy(tmp_path: Path
     assert named.json["policy_bundle"] != unnamed.json["policy_bundle"]
 
 
+async def test_a_check_of_a_named_model_is_judged_by_the_policies_of_its_targets(
+    files: Files,
+) -> None:
+    """`e-1` alone lets the number pass, `e-2` does not, and a call of `fast` may go to both."""
+    text = files.path.read_text().replace("roles: [call]", "roles: [call, gateway]")
+    files.path.write_text(text.partition("policies:")[0] + "routing: {}" + ROUTED)
+    verdicts = {}
+    async with files.worker() as worker:
+        for model in ("e-1", "e-2", "fast"):
+            body = {"stage": "llm", "query": SSN, "target": {"model": model}}
+            verdicts[model] = (await worker.post(DECIDE, body)).json["verdict"]
+    assert verdicts == {"e-1": "allow", "e-2": "deny", "fast": "deny"}
+
+
 async def test_a_text_that_is_too_long_is_stopped_on_every_surface(tmp_path: Path) -> None:
     """Nothing of it is kept, and what is reported is on record as what it was."""
     async with serving(tmp_path, change=judging(max_characters=1_024)) as served:
@@ -102,27 +125,18 @@ async def test_a_text_that_is_too_long_is_stopped_on_every_surface(tmp_path: Pat
     assert reported.texts == called.texts == {}
 
 
-ROUTED = """
-models:
-  fast: [{provider: echo, model: e-1}, {provider: echo, model: e-2}]
-policies:
-  models: {"e-1": {profile: dev}, "e-2": {profile: strict}}
-  clients: {acme: {actions: {email: redact}}}
-"""
-
-
 async def test_the_policies_of_named_models_are_built_before_a_call_comes(files: Files) -> None:
     """Building one takes longer than an event loop may be held up."""
     text = files.path.read_text()
     files.path.write_text(text.partition("policies:")[0] + "routing: {}" + ROUTED)
     async with files.worker() as worker:
         policies = worker.service.generation.governance.policies
-        built = dict(policies._built)
+        assert any(len(scope.models) == 2 for scope in policies._later)
+        built = dict(policies._later)
         assert (await ask(worker, client="acme")).status == 200
         named = {"query": "hello", "context": {"model": "fast"}}
         assert (await worker.post(PROXY, named)).status == 200
-        assert policies._built == built
-    assert any(len(scope.models) == 2 for scope in built)
+        assert policies._later == built
 
 
 OF_ACME = (
