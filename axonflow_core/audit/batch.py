@@ -24,7 +24,7 @@ from axonflow_core.audit.keys import (
     seal_text,
 )
 from axonflow_core.audit.record import Entry
-from axonflow_core.audit.schema import HEADS, RECORDS, TENANT_KEYS, TEXTS
+from axonflow_core.audit.schema import HEADS, RECORDS, SEALS, TENANT_KEYS, TEXTS
 from axonflow_core.errors import AuditError
 from axonflow_core.frozen import evolve, frozen
 from axonflow_core.keys import Keys
@@ -50,6 +50,7 @@ class Statements:
         self.insert_records = _Insert(compiled(_INSERT_RECORDS))
         self.insert_texts = _Insert(compiled(insert(TEXTS).inline()))
         self.insert_tenant_keys = compiled(insert(TENANT_KEYS).inline())
+        self.insert_seal = compiled(insert(SEALS).inline())
         self.move_head = compiled(_MOVE_HEAD)
         self.find_head = compiled(_FIND_HEAD)
         self.find_tenant_key = compiled(_FIND_TENANT_KEY)
@@ -62,6 +63,9 @@ class Statements:
         return lambda statement, values: driver.execute(statement.replace("?", "%s"), values)
 
 
+SEALED = 1_000
+"""Behind so many records of a chain a head stays."""
+_DAY_US = 86_400_000_000
 _Row = tuple[Any, ...]
 _MAX_ROWS = 64
 """How many rows one statement inserts at most. The driver lets go of the interpreter several times
@@ -261,13 +265,23 @@ def move_head(
     another head than `before`."""
     head = evolve(head, at_us=time.time_ns() // 1_000, key=signer.key_id)
     signed = (head.seq, head.hash, head.count, head.at_us, head.key, head.is_closed)
-    values = (*signed, signer.sign(head.message), head.chain, before.seq, before.hash)
+    signature = signer.sign(head.message)
+    values = (*signed, signature, head.chain, before.seq, before.hash)
     if driver.execute(statements.move_head, values).rowcount != 1:
         raise ChangedHead(
             f"the head of the chain {head.chain} is not the one that its writer left",
             hint="`axonflow audit verify` says what is wrong",
         )
+    if head.is_closed or is_sealed(before, head):
+        driver.execute(statements.insert_seal, (head.chain, *signed, signature))
     return head
+
+
+def is_sealed(before: Head, head: Head) -> bool:
+    """Whether the head stays, when another one takes its place: behind `SEALED` records, and at the
+    end of a day."""
+    is_full = before.seq // SEALED != head.seq // SEALED
+    return is_full or (before.at_us > 0 and before.at_us // _DAY_US != head.at_us // _DAY_US)
 
 
 class ChangedHead(AuditError):

@@ -5,6 +5,7 @@
                  the columns beside them repeat what is searched for, and verifying compares them.
                  Rows are numbered in the order of the commits, so those of one chain are in order
     heads        one row a chain: its end, signed
+    seals        heads that stay: one behind every so many records, and the last of each chain
     tenant_keys  one row a tenant, encrypted under the master key
     texts        what was said, encrypted under the record's key, where texts are kept
 
@@ -25,8 +26,9 @@ from sqlalchemy import (
     Table,
 )
 
-VERSION = 1
-"""The version of these tables. A database of another one is refused."""
+VERSION = 2
+"""The version of these tables. An older database is brought up to date (`databases.migrations`);
+a newer one is refused."""
 TABLES = MetaData()
 
 SETTINGS = Table(
@@ -88,6 +90,18 @@ HEADS = Table(
     # Not signed, for others than the chain's writer set them; verifying compares both.
     Column("named_seq", BigInteger, nullable=False, default=0),
     Column("is_swept", Boolean, nullable=False, default=False),
+)
+SEALS = Table(
+    "seals",
+    TABLES,
+    Column("chain", String, primary_key=True),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("hash", LargeBinary, nullable=False),
+    Column("count", BigInteger, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("key", String, nullable=False),
+    Column("is_closed", Boolean, nullable=False),
+    Column("signature", LargeBinary, nullable=False),
 )
 TENANT_KEYS = Table(
     "tenant_keys",

@@ -31,7 +31,7 @@ from axonflow_core.audit.chain import FIRST, START, Head, link
 from axonflow_core.audit.keys import is_signed_by, key_id
 from axonflow_core.audit.opening import NAMED
 from axonflow_core.audit.record import Kind
-from axonflow_core.audit.schema import HEADS, RECORDS, REPEATED
+from axonflow_core.audit.schema import HEADS, RECORDS, REPEATED, SEALS
 from axonflow_core.frozen import frozen
 
 MAX_FAULTS = 100
@@ -98,8 +98,18 @@ def verify(
     with; `progress` is told now and then how many records were read; `anchors` are heads that were
     kept elsewhere."""
     verifier = _Verifier(connection, public_keys)
+    verifier.expect(seals_of(connection))
     verifier.expect(anchors)
     return verifier.run(progress)
+
+
+def seals_of(connection: Connection) -> Iterator[SignedHead]:
+    """The heads that a database keeps."""
+    for row in connection.execute(select(SEALS)).mappings():
+        try:
+            yield SignedHead(Head(**{name: row[name] for name in _SIGNED}), row["signature"])
+        except _MALFORMED:
+            continue  # its place has no seal then, and verifies without
 
 
 class _Verifier:
@@ -116,9 +126,9 @@ class _Verifier:
             head = anchor.head
             key = self._public_keys.get(head.key)
             if key is None:
-                what = f"an anchor of it is signed with the key {head.key}, which is not known"
+                what = f"an earlier head is signed with the key {head.key}, which is not known"
             elif not is_signed_by(key, anchor.signature, head.message):
-                what = "the signature of an anchor of it is not its key's"
+                what = "the signature of an earlier head is not its key's"
             else:
                 self._chains.setdefault(head.chain, _State()).anchors[head.seq] = head
                 continue
@@ -170,7 +180,7 @@ class _Verifier:
             state.seq, state.hash = seq, hash
             anchor = state.anchors.pop(seq, None) if state.anchors else None
             if anchor is not None and (anchor.hash, anchor.count) != (hash, seq):
-                self._fault(chain, "it is not the record that was anchored here", seq, id)
+                self._fault(chain, "it is not the record that was signed here", seq, id)
 
     def _wrong_with(self, row: Sequence[Any], state: _State) -> str | None:
         """What is wrong with a record, if anything."""
@@ -260,4 +270,4 @@ def _out_of_place(seq: int, expected: int) -> str:
 
 def _cut_off(anchor: Head, left: int) -> str:
     at = datetime.fromtimestamp(anchor.at_us / 1e6, UTC).isoformat(timespec="seconds")
-    return f"{anchor.seq} records were anchored at {at}, and {left} are left"
+    return f"{anchor.seq} records were signed at {at}, and {left} are left"

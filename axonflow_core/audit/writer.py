@@ -44,7 +44,7 @@ from axonflow_core.audit.batch import (
 )
 from axonflow_core.audit.chain import Head, new_chain_id
 from axonflow_core.audit.connection import WriterConnection
-from axonflow_core.audit.databases import Database, text_of
+from axonflow_core.audit.databases import Database, migrations, text_of
 from axonflow_core.audit.jobs import Job, Outcome, Work, settle
 from axonflow_core.audit.keys import key_id
 from axonflow_core.audit.opening import begin_chain, require_known_keys, require_master, sweep
@@ -208,6 +208,7 @@ class Writer:
             database.require_whole()
             with self._connection.transaction():
                 connection = self._connection.joined()
+                migrations.upgrade(connection)
                 database.require_fit(connection)
                 require_master(connection, database, self.vault.master.check)
                 known = [key_id(key) for key in self.vault.signer.public_keys]

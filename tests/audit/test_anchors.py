@@ -103,7 +103,7 @@ def test_a_database_that_was_put_back_is_found_by_its_anchor_alone(
     database, anchor = copies.of(earlier, "audit.db"), copies.of(later, "anchor")
     assert verified_with(database).is_valid  # the control: nothing else shows it
     (fault,) = verified_with(database, anchor).faults
-    assert f"{later + 2} records were anchored at" in str(fault)
+    assert f"{later + 2} records were signed at" in str(fault)
     assert f"{earlier + 2} are left" in str(fault)
 
 
@@ -131,13 +131,13 @@ async def test_a_chain_that_was_written_anew_by_whoever_has_the_key_is_found(
     ]
     with SQLiteDatabase(database).reading() as connection:
         (fault,) = verify(connection, signer.public_keys, anchors=forged).faults
-    assert fault.chain == chain and "not the record that was anchored here" in fault.what
+    assert fault.chain == chain and "not the record that was signed here" in fault.what
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda head: SignedHead(head.head, bytes(64)), "the signature of an anchor"),
+        (lambda head: SignedHead(head.head, bytes(64)), "the signature of an earlier head"),
         (
             lambda head: SignedHead(evolve(head.head, key="mine"), head.signature),
             "signed with the key mine",
@@ -268,11 +268,11 @@ def test_the_command_verifies_with_the_heads_of_the_configuration(
     key = written(Signer(KEYS).public_key)
     assert main(["audit", "verify", "--public-key", key]) == 0
     (configured / "audit.db-heads").unlink()
-    rows(configured / "audit.db", "DELETE FROM records")
-    rows(configured / "audit.db", "DELETE FROM heads")
+    for table in ("records", "heads", "seals"):
+        rows(configured / "audit.db", f"DELETE FROM {table}")
     assert main(["audit", "verify", "--public-key", key, "--json"]) == 1
     assert (
-        "4 records were anchored"
+        "4 records were signed"
         in json.loads(capsys.readouterr().out.split("\n", 1)[1])["faults"][0]["what"]
     )
     url = f"sqlite:///{configured}/audit.db"

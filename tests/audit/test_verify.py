@@ -113,7 +113,7 @@ def test_a_chain_that_is_gone_whole_is_missed_by_the_next(recorded: Path) -> Non
 def test_the_newest_chain_gone_whole_is_not_found(recorded: Path) -> None:
     """The limit that a witness elsewhere is for."""
     newest = max(chain for (chain,) in rows(recorded, "SELECT chain FROM heads"))
-    for table in ("records", "heads"):
+    for table in ("records", "heads", "seals"):
         rows(recorded, f"DELETE FROM {table} WHERE chain = ?", newest)
     assert not any(newest in str(fault) for fault in verified(recorded).faults)
 

@@ -19,7 +19,7 @@ from typing import Any, ClassVar, Protocol, TypeAlias
 from sqlalchemy import Connection, Engine, Table, inspect, select
 from sqlalchemy.exc import DBAPIError
 
-from axonflow_core.audit.schema import SETTINGS, TABLES, VERSION
+from axonflow_core.audit.schema import SETTINGS, VERSION
 from axonflow_core.errors import AuditError, ConfigError
 
 Driver: TypeAlias = Any
@@ -31,6 +31,10 @@ URL_HINT = (
     "sqlite:///./axonflow-audit.db, sqlite:////var/lib/axonflow/audit.db, or "
     "postgresql://USER@HOST/DATABASE"
 )
+
+
+_FIRST = frozenset(("settings", "records", "heads", "tenant_keys", "texts"))
+"""The tables of every version."""
 
 
 class Presence(Protocol):
@@ -115,18 +119,21 @@ class Database(ABC):
 
     def require_fit(self, connection: Connection) -> None:
         """`ConfigError` where the database is another program's or another release's."""
-        if missing := TABLES.tables.keys() - set(inspect(connection).get_table_names()):
+        if missing := _FIRST - set(inspect(connection).get_table_names()):
             is_ours = SETTINGS.name not in missing
             what = "has lost tables" if is_ours else "is not a database of the audit"
             hint = "restore it from a copy" if is_ours else URL_HINT
             raise ConfigError(f"{self.name} {what}", hint=hint)
         version = (setting(connection, VERSION_NAME) or b"none").decode(errors="replace")
-        if version != str(VERSION):
-            raise ConfigError(
-                f"{self.name} has tables of version {version}; this release works on version "
-                f"{VERSION}",
-                hint="use the release that made it, or another `audit.url`",
-            )
+        if version == str(VERSION):
+            return
+        is_older = version.isdecimal() and int(version) < VERSION
+        raise ConfigError(
+            f"{self.name} has tables of version {version}; this release works on version {VERSION}",
+            hint="start the server once: it brings them up to date"
+            if is_older
+            else "use the release that made it, or another `audit.url`",
+        )
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

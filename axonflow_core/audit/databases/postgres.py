@@ -43,6 +43,7 @@ from axonflow_core.audit.databases import (
     Database,
     Driver,
     Presence,
+    migrations,
 )
 from axonflow_core.audit.schema import HEADS, SETTINGS, TABLES, VERSION
 
@@ -117,6 +118,7 @@ class PostgresDatabase(Database):
                 values = {VERSION_NAME: str(VERSION).encode(), MASTER_NAME: master_check}
                 rows = [{"name": name, "value": value} for name, value in values.items()]
                 connection.execute(insert(SETTINGS), rows)
+                migrations.mark(connection)
         finally:
             engine.dispose()
 
