@@ -137,6 +137,31 @@ def make_keys(folder: Path) -> Keys:
     return keys
 
 
+def rotate_signing_key(folder: Path) -> tuple[bytes, bytes]:
+    """Put a new signing key into the folder of keys, and the public half of the one before among
+    the keys that heads may be signed with. Returns the seeds of both, the new one first.
+
+    Each file is replaced whole, the list first: wherever this ends, every head can be verified.
+    `ConfigError` where the folder has no key, or cannot be written.
+    """
+    keys = load_keys(folder, {})
+    new = secrets.token_bytes(KEY_BYTES)
+    known = (public_key_of_seed(keys.signing), *keys.verify)
+    try:
+        _replace(folder / VERIFY.file_name, "\n".join(map(written, known)) + "\n")
+        _replace(folder / SIGNING.file_name, written(new) + "\n")
+    except OSError as error:
+        raise ConfigError(f"the keys cannot be written to {folder}: {error.strerror}") from None
+    return new, keys.signing
+
+
+def public_key_of_seed(seed: bytes) -> bytes:
+    """The public half of an Ed25519 key."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    return Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
+
+
 def throwaway_keys() -> Keys:
     """New keys that are kept nowhere, for a server whose records end with it."""
     one, two, three = (secrets.token_bytes(KEY_BYTES) for _ in range(3))
@@ -160,6 +185,14 @@ def _write_new(path: Path, text: str) -> None:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
+
+
+def _replace(path: Path, text: str) -> None:
+    """Put a file in the place of one that may be there, all at once."""
+    new = path.with_name(f"{path.name}.new")
+    new.unlink(missing_ok=True)
+    _write_new(new, text)
+    new.replace(path)
 
 
 # ── where a key is ────────────────────────────────────────────────────────────────────────────────

@@ -117,6 +117,11 @@ class AuditStore:
         return key.pseudonym(user)
 
     @property
+    def public_keys(self) -> tuple[bytes, ...]:
+        """The Ed25519 keys that heads may be signed with: that of this store first."""
+        return self._writer.vault.signer.public_keys
+
+    @property
     def chain(self) -> str:
         """The id of the chain that this store writes."""
         return self._writer.chain

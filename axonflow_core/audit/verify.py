@@ -18,7 +18,7 @@ both, as far as they reach. Texts and keys may be destroyed, so nothing is said 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -37,7 +37,8 @@ from axonflow_core.frozen import frozen
 MAX_FAULTS = 100
 """How many faults are told; the first one of each chain is among them."""
 _ROWS = 2_000
-_SIGNED = ("chain", "seq", "hash", "count", "at_us", "key", "is_closed")
+SIGNED = ("chain", "seq", "hash", "count", "at_us", "key", "is_closed")
+"""The columns of a head that are signed."""
 _MALFORMED = (ValueError, KeyError, TypeError, AttributeError)
 """What a value of another type than the audit writes raises, somewhere."""
 
@@ -107,9 +108,21 @@ def seals_of(connection: Connection) -> Iterator[SignedHead]:
     """The heads that a database keeps."""
     for row in connection.execute(select(SEALS)).mappings():
         try:
-            yield SignedHead(Head(**{name: row[name] for name in _SIGNED}), row["signature"])
+            yield SignedHead(Head(**{name: row[name] for name in SIGNED}), row["signature"])
         except _MALFORMED:
             continue  # its place has no seal then, and verifies without
+
+
+def signed_by(connection: Connection) -> Iterator[str]:
+    """The id of the key of each head that a database has."""
+    for table in (HEADS, SEALS):
+        yield from connection.execute(select(table.c.key)).scalars()
+
+
+def differing_column(members: Mapping[str, Any], columns: Sequence[Any]) -> str | None:
+    """The first of the columns beside a body that does not repeat its member, if any."""
+    pairs = zip(REPEATED, columns, strict=True)
+    return next((name for name, value in pairs if members[name] != value), None)
 
 
 class _Verifier:
@@ -190,9 +203,8 @@ class _Verifier:
         if link(state.hash, body) != hash:
             return "it was changed, or the record before it"
         members = orjson.loads(body)
-        for name, value in zip(REPEATED, row[2:], strict=True):
-            if members[name] != value:
-                return f"the column {name} differs from what was recorded"
+        if (name := differing_column(members, row[2:])) is not None:
+            return f"the column {name} differs from what was recorded"
         if (kind == Kind.CHAIN) != (seq == FIRST):
             return "a chain has one record that begins it, its first"
         if kind == Kind.CHAIN:
@@ -229,7 +241,7 @@ class _Verifier:
             self._fault(row["chain"], fault)
 
     def _wrong_with_head(self, row: RowMapping, state: _State) -> str | None:
-        head = Head(**{name: row[name] for name in _SIGNED})
+        head = Head(**{name: row[name] for name in SIGNED})
         key = self._public_keys.get(head.key)
         if key is None:
             return f"it is signed with the key {head.key}, which is not known"

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from axonflow_core.cli.audit_keys import keys
+from axonflow_core.cli.configured_audit import server_keys
 from axonflow_core.cli.groups import Group
 from axonflow_core.cli.options import config_option, json_option
 
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     from axonflow_core.audit.anchors import SignedHead
     from axonflow_core.audit.search import Recorded
     from axonflow_core.audit.verify import Verification
-    from axonflow_core.keys import Keys
     from axonflow_core.messages import Json
 
 _POLL_S = 0.5
@@ -35,7 +36,10 @@ limit_option = click.option(
 
 @click.group(cls=Group, short_help="Verify, follow and search the records of a server.")
 def audit() -> None:
-    """The records of a server. Nothing is changed, and the server may go on meanwhile."""
+    """The records of a server, which may go on meanwhile."""
+
+
+audit.add_command(keys)
 
 
 # ── verify ────────────────────────────────────────────────────────────────────────────────────────
@@ -98,7 +102,7 @@ def _public_keys(path: Path | None, url: str | None, given: tuple[str, ...]) -> 
 
     if given:
         return tuple(public_key_of(word) for word in given)
-    return Signer(_server_keys(path, url)).public_keys
+    return Signer(server_keys(path, url)).public_keys
 
 
 def _anchors(path: Path | None, url: str | None, given: tuple[Path, ...]) -> Iterator[SignedHead]:
@@ -258,7 +262,7 @@ def _pseudonym(
         return user
     if tenant is None:
         raise click.UsageError("a user's name is known within a tenant: add --tenant")
-    key = Vault(_server_keys(path, url)).stored(connection, tenant)
+    key = Vault(server_keys(path, url)).stored(connection, tenant)
     return key.pseudonym(user) if key else ""  # a tenant without a key has no users
 
 
@@ -310,18 +314,3 @@ def _opened(path: Path | None, url: str | None) -> Iterator[Connection]:
 
     with database_of(url or load_config(path).audit.url).reading() as connection:
         yield connection
-
-
-def _server_keys(path: Path | None, url: str | None) -> Keys:
-    """The keys of the server: of its configuration, or of the environment where the database is
-    named."""
-    import os
-
-    from axonflow_core.config import load_config
-    from axonflow_core.keys import load_keys
-
-    if url is not None and path is None:
-        return load_keys(None, os.environ)
-    server = load_config(path).server
-    folder = Path(server.keys_dir) if server.keys_dir else None
-    return load_keys(folder, os.environ, server.key_command)

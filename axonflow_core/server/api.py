@@ -65,6 +65,9 @@ _BY_ROLE: Mapping[Role, Iterable[Row]] = {
     Role.AUDIT: (
         ("POST /api/v1/audit/search", records.search, Way.READ),
         ("GET /api/v1/audit/tenant/{tenant}", records.of_tenant, Way.READ),
+        ("GET /api/v1/audit/signing-key", records.signing_key, Way.READ),
+        ("GET /api/v1/audit/records/{id}/verify", records.verify_record, Way.READ),
+        ("GET /api/v1/audit/chains/{id}/verify", records.verify_chain, Way.READ),
         ("GET /api/v1/decisions", records.decisions, Way.READ),
         ("GET /api/v1/decisions/{id}/explain", records.explain, Way.READ),
         (f"GET {STATIC}", policies.listing, Way.READ),

@@ -157,3 +157,45 @@ def test_keys_are_not_made_twice(
     assert main(["keys", "init", str(tmp_path / "keys")]) == 3
     assert "no key is ever overwritten" in capsys.readouterr().err
     assert load_keys(tmp_path / "keys", {}) == keys
+
+
+# ── keys of the audit ─────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_key_that_was_changed_twice_leaves_every_head_verifiable(
+    keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, database = tmp_path / "keys", tmp_path / "audit.db"
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "axonflow.yaml").write_text(
+        'version: "1.0"\nllm_providers: {echo: {enabled: true}}\n'
+        "server: {keys_dir: keys}\naudit: {url: 'sqlite:///audit.db'}\n"
+    )
+    public = [written(Signer(keys).public_key)]
+    asyncio.run(_record(database, keys))
+    for number in range(2):
+        assert main(["audit", "keys", "rotate", str(folder)]) == 0
+        public.append(capsys.readouterr().out.strip())
+        asyncio.run(_begun(database, load_keys(folder, {}), f"after-{number}"))
+    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
+
+    assert main(["audit", "keys", "list", "--json"]) == 0
+    listed = orjson.loads(capsys.readouterr().out)
+    assert [each["public_key"] for each in listed] == public[::-1]
+    assert [each["state"] for each in listed] == ["in use", "earlier", "earlier"]
+    assert all(each["heads"] > 0 for each in listed)
+    given = [word for key in public for word in ("--public-key", key)]
+    assert main(["audit", "verify", *given]) == 0
+    assert main(["audit", "verify", *given[2:]]) == 1  # the control: the first key is not known
+
+
+async def _begun(database: Path, keys: Keys, id: str) -> None:
+    async with opened(database, keys) as store:
+        await store.append(call(id=id))
+
+
+def test_a_folder_without_keys_is_no_folder_of_keys(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["audit", "keys", "rotate", str(tmp_path)]) == 3
+    assert list(tmp_path.iterdir()) == []

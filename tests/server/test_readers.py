@@ -122,6 +122,24 @@ async def test_only_verdicts_of_ours_are_asked_for(recorded: Served) -> None:
     assert reply.status == 400 and ", ".join(Verdict) in reply.json["error"]
 
 
+# ── proofs ────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_record_and_its_chain_are_proved_by_the_key_that_is_told(served: Served) -> None:
+    made = (await served.post("/api/policies/test", {"query": "hello"})).json["decision_id"]
+    key = (await served.get("/api/v1/audit/signing-key")).json
+    proved = (await served.get(f"/api/v1/audit/records/{made}/verify")).json
+    assert proved["valid"] and proved["authorship_proven"] and proved["record_id"] == made
+    assert (key["key_id"], key["algorithm"]) == (proved["key_id"], "Ed25519")
+    assert len(key["public_key"]) == 43 and key["verify_keys"] == []
+    chain = (await served.get(f"/api/v1/audit/chains/{proved['chain_id']}/verify")).json
+    assert chain["valid"] and chain["last_seq"] >= proved["last_seq"]
+    for client, status in (("acme-too", 200), ("other", 404)):
+        reply = await served.get(f"/api/v1/audit/records/{made}/verify", client=client)
+        assert reply.status == status
+    assert (await served.get("/api/v1/audit/chains/none/verify")).status == 404
+
+
 # ── policies ──────────────────────────────────────────────────────────────────────────────────────
 
 POLICY = ("id", "name", "category", "tier", "pattern", "created_at", "updated_at")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from axonflow_core.audit.proof import prove_chain, prove_record
 from axonflow_core.audit.search import MAX_LIMIT, MAX_OFFSET, Filter, Page
 from axonflow_core.audit.search import search as searched
 from axonflow_core.server.client_request import Answer, ClientRequest, refusal
@@ -42,6 +43,29 @@ async def explain(request: ClientRequest) -> Answer:
     if not page.records:
         return refusal(404, "there is no such decision", code="not_found")
     return records.explained(page.records[0].entry)
+
+
+async def signing_key(request: ClientRequest) -> Answer:
+    """`GET /api/v1/audit/signing-key`: what whoever verifies elsewhere needs."""
+    return records.keys_answer(request.service.audit.public_keys)
+
+
+async def verify_record(request: ClientRequest) -> Answer:
+    """`GET /api/v1/audit/records/{id}/verify`."""
+    audit, tenant, id = request.service.audit, request.caller.tenant, request.parameters["id"]
+    proof = await audit.read(lambda at: prove_record(at, audit.public_keys, tenant, id))
+    if proof is None:
+        return refusal(404, "there is no such record", code="not_found")
+    return records.proof_answer(proof, record_id=id)
+
+
+async def verify_chain(request: ClientRequest) -> Answer:
+    """`GET /api/v1/audit/chains/{id}/verify`, of a chain that has a record of the tenant."""
+    audit, tenant, id = request.service.audit, request.caller.tenant, request.parameters["id"]
+    proof = await audit.read(lambda at: prove_chain(at, audit.public_keys, tenant, id))
+    if proof is None:
+        return refusal(404, "there is no such chain", code="not_found")
+    return records.proof_answer(proof)
 
 
 async def _user(request: ClientRequest, fields: Fields) -> str | None:

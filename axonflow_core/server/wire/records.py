@@ -7,13 +7,16 @@ made here. Of texts the records have nothing that could be shown.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from axonflow_core.audit.keys import key_id
+from axonflow_core.audit.proof import Proof
 from axonflow_core.audit.record import Entry, Kind
 from axonflow_core.audit.search import MAX_LIMIT, MAX_OFFSET, Filter, Page
 from axonflow_core.errors import MalformedRequest
 from axonflow_core.frozen import frozen
+from axonflow_core.keys import written
 from axonflow_core.messages import Json
 from axonflow_core.policy.rules import Action, Verdict
 from axonflow_core.server.client_request import Answer, json_answer
@@ -197,3 +200,33 @@ def explained(entry: Entry) -> Answer:
 def _findings(entry: Entry) -> Iterator[Mapping[str, Any]]:
     for decision in entry.facts.get("decisions", ()):
         yield from decision.get("findings", ())
+
+
+# ── proofs ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def keys_answer(public_keys: Sequence[bytes]) -> Answer:
+    """The public keys that heads may be signed with, the one in use first."""
+    listed: list[Json] = [
+        {"key_id": key_id(key), "public_key": written(key), "algorithm": "Ed25519"}
+        for key in public_keys
+    ]
+    return json_answer({**listed[0], "verify_keys": listed[1:]})
+
+
+def proof_answer(proof: Proof, *, record_id: str | None = None) -> Answer:
+    """What is proved of a record or a chain."""
+    body: dict[str, Json] = {
+        "valid": proof.is_valid,
+        "authorship_proven": proof.is_signed,
+        "chain_id": proof.chain,
+        "first_seq": proof.first_seq,
+        "last_seq": proof.last_seq,
+        "key_id": proof.key,
+        "signed_at": None if proof.signed_at_us is None else timestamp(proof.signed_at_us),
+    }
+    if record_id is not None:
+        body["record_id"] = record_id
+    if proof.fault is not None:
+        body["error"] = proof.fault
+    return json_answer(body)
