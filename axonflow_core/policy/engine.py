@@ -140,7 +140,7 @@ class Policy:
         self.version = _digest(self.rules, self.detectors, settings)
         """The digest of rules, detectors and actions: 32 hex digits."""
         self._guests = tuple(Guest(one) for one in self.detectors if one.origin)
-        own = tuple(one for one in self.detectors if not one.origin)
+        own = [(one, search_of(one, one.finder())) for one in self.detectors if not one.origin]
         self._programs = {
             (phase, mode): Program.build(phase, mode, self.rules, own)
             for phase in Phase

@@ -17,7 +17,7 @@ from axonflow_core.policy.detectors.detector import Detector
 from axonflow_core.policy.patterns import compiled
 from axonflow_core.policy.rules import CUSTOM, SEVERITIES, Action, Mode, Phase, Rule, Severity
 from axonflow_core.policy.searches import Find, finder_of, is_literal, pattern_of
-from axonflow_core.policy.sieves import MAX_SCREENED, Look, Sieve
+from axonflow_core.policy.sieves import MAX_SCREENED, Look, Sieve, sieve_of
 from axonflow_core.policy.views import View, views_of
 
 MAX_SCREEN = 256
@@ -55,20 +55,22 @@ class Program(NamedTuple):
 
     @classmethod
     def build(
-        cls, phase: Phase, mode: Mode, rules: Iterable[Rule], detectors: Iterable[Detector]
+        cls,
+        phase: Phase,
+        mode: Mode,
+        rules: Iterable[Rule],
+        detectors: Iterable[tuple[Detector, Search]],
     ) -> Program:
-        """Compiles rules and detectors. Raises `ConfigError` that names the rule."""
+        """Compiles rules, for detectors with these searches. Raises `ConfigError` that names the
+        rule."""
         rules = [rule for rule in rules if phase in rule.on]
-        detectors = [detector for detector in detectors if mode in detector.modes]
+        asked = [(one, search) for one, search in detectors if mode in one.modes]
         return cls(
-            searches=(
-                *map(_search_of, rules),
-                *(search_of(each, each.finder()) for each in detectors),
-            ),
+            searches=(*map(_search_of, rules), *(search for _, search in asked)),
             own=range(len(rules)),
             literal=[number for number, rule in enumerate(rules) if is_literal(rule)],
             screen=_screen(rules),
-            sieve=Sieve(detectors),
+            sieve=sieve_of(tuple((one.keywords, one.hint) for one, _ in asked)),
         )
 
     def searches_in(self, view: View) -> Iterable[int]:
@@ -86,11 +88,19 @@ class Program(NamedTuple):
 
 
 def warm_up(programs: Collection[Program]) -> None:
-    """Search with everything once, so that the first call does not pay for it."""
-    finds = {search.find for program in programs for search in program.searches}
+    """Search with everything once, so that the first call does not pay for it. What other policies
+    search with as well is warm."""
+    sieves = {program.sieve for program in programs if not program.sieve.is_warm}
+    finds = {
+        search.find
+        for program in programs
+        for search in program.searches[: None if program.sieve in sieves else len(program.own)]
+    }
     for view in views_of(_WARM_UP):
+        for sieve in sieves:
+            sieve.warm_up(view)
+            sieve.is_warm = True
         for program in programs:
-            program.sieve.warm_up(view)
             if program.screen is not None:
                 program.screen(view.data)
         for find in finds:

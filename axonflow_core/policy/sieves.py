@@ -12,14 +12,17 @@ take a second for 100 KB of English and ten for noise. So a long text is searche
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Set
+from functools import lru_cache
 from typing import Any, TypeAlias
 
-from axonflow_core.policy.detectors.detector import Detector
 from axonflow_core.policy.patterns import literals, united
 from axonflow_core.policy.views import View
 
 Look: TypeAlias = Callable[[bytes], Any]
 """Whether a text has something in it: None where it has not."""
+
+Clue: TypeAlias = tuple[tuple[str, ...], str]
+"""The keywords of a detector, and its hint."""
 
 MAX_SCREENED = 4_096
 """Bytes of a text that one search for all hints reads. Where its automaton does not fit into RE2's
@@ -27,17 +30,25 @@ memory it takes a microsecond for each."""
 _NOBODY: Set[int] = frozenset()
 
 
+@lru_cache(maxsize=64)
+def sieve_of(clues: tuple[Clue, ...]) -> Sieve:
+    """The sieve of detectors with these clues: one for all policies of the same detectors."""
+    return Sieve(clues)
+
+
 class Sieve:
     """The keywords and hints of some detectors."""
 
-    def __init__(self, detectors: Iterable[Detector]) -> None:
+    def __init__(self, clues: Iterable[Clue]) -> None:
         words: dict[bytes, set[int]] = {}
         hints: dict[str, set[int]] = {}
-        for number, detector in enumerate(detectors):
-            for word in detector.keywords:
+        for number, (keywords, hint) in enumerate(clues):
+            for word in keywords:
                 words.setdefault(word.encode(), set()).add(number)
-            if not detector.keywords:
-                hints.setdefault(detector.hint, set()).add(number)
+            if not keywords:
+                hints.setdefault(hint, set()).add(number)
+        self.is_warm = False
+        """Whether its detectors have been searched with."""
         self._words = _with_shorter(words)
         self._find_word = literals(tuple(sorted(words))).search if words else None
         self._hints = [(united((hint,)).search, numbers) for hint, numbers in hints.items()]

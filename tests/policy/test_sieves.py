@@ -32,7 +32,8 @@ def detector(*, keywords: Sequence[str] = (), hint: str = "") -> Detector:
 
 
 def asked(detectors: Sequence[Detector], text: str) -> set[int]:
-    return set(Sieve(detectors).asked(View(text.encode())))
+    sieve = Sieve((one.keywords, one.hint) for one in detectors)
+    return set(sieve.asked(View(text.encode())))
 
 
 DETECTORS = st.lists(
