@@ -29,7 +29,7 @@ from axonflow_core.plugins import (
 )
 from axonflow_core.policy import detectors as built_in
 from axonflow_core.policy.detectors.detector import Detector
-from axonflow_core.policy.patterns import compiled
+from axonflow_core.policy.patterns import checked
 from axonflow_core.policy.rules import Action, Mode, Severity
 from axonflow_core.policy.terms import CATEGORIES
 
@@ -138,7 +138,7 @@ def _unfit_pattern(detector: Detector) -> str | None:
     clue = detector.clue if detector.hint or detector.keywords else ""
     for pattern in filter(None, (detector.pattern, clue)):
         try:
-            compiled(pattern)
+            checked(pattern)
         except Unfit as unfit:
             return f"has a pattern that cannot be used: {unfit}"
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from typing import Any
 
@@ -39,6 +40,7 @@ from governance.governed import (
     reads_of_text,
     streamed,
 )
+from governance.positions import CARD, fixed, replaced
 
 # ── models ────────────────────────────────────────────────────────────────────────────────────────
 
@@ -164,14 +166,16 @@ async def test_the_section_changes_what_its_client_gets() -> None:
 # ── what cannot be judged ─────────────────────────────────────────────────────────────────────────
 
 
-def guarded_by(find: Any, **settings: Any) -> Policy:
+def guarded_by(
+    find: Any, *, type: str = "badge", keywords: tuple[str, ...] = ("badge",), **settings: Any
+) -> Policy:
     badge = Detector(
-        type="badge",
+        type=type,
         category="pii",
         action=Action.REDACT,
         severity=Severity.HIGH,
         description="A badge.",
-        keywords=("badge",),
+        keywords=keywords,
         find=find,
         origin="acme-detectors 1.0",
     )
@@ -225,6 +229,36 @@ async def test_a_detector_that_fails_means_no_call_and_no_texts_on_record() -> N
     assert [one["rule"] for one in decision["findings"]] == ["badge"]
     assert [one[POLICY_ERROR] for one in decision["findings"]] == [True]
     assert governed.last.texts == {}
+
+
+HANGS = threading.Event()
+
+
+def hangs(view: View) -> Any:
+    HANGS.wait(30)
+    return []
+
+
+EVERYWHERE = {**replaced(CARD), **fixed(CARD)}
+
+
+@pytest.mark.parametrize("request_", EVERYWHERE.values(), ids=EVERYWHERE)
+async def test_a_detector_that_fails_in_any_position_is_decided_on_in_time(request_: Any) -> None:
+    """The text that it fails on is wherever a text may stand in a call."""
+    try:
+        for find in (fails, hangs):
+            policy = guarded_by(
+                find, keywords=("4111",), type=f"badge_{find.__name__}", detector_limit_s=0.01
+            )
+            governed = Governed(provider=FakeProvider(answer_of()), policy=policy)
+            began = time.monotonic()
+            outcome = await governed.complete(request_)
+            assert time.monotonic() - began < 2.0
+            assert governed.provider.asked == []
+            assert outcome.verdict is Verdict.ERROR
+    finally:
+        HANGS.set()
+        HANGS.clear()
 
 
 async def test_where_it_may_fail_the_call_goes_on_and_no_text_is_kept() -> None:
