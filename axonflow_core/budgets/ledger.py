@@ -136,35 +136,36 @@ class Ledger:
         now_us = self._clock()
         if not ready.starts_us <= now_us < ready.ends_us:
             return None
-        money, tokens, requests = ready.money, ready.tokens, ready.requests
         if nanos is None:
-            if money:
+            if ready.money:
                 return None
             nanos = 0
-        for part in money:
-            if part.free < nanos:
-                return None
-        count = input_tokens + output_tokens
-        for part in tokens:
-            if part.free < count:
-                return None
-        for part in requests:
-            if part.free < 1:
-                return None
         reservation = Reservation((input_tokens, output_tokens, ready.price, nanos))
-        for part in money:
-            part.free -= nanos
+        is_enough = True
+        for part in ready.money:
+            part.free = left = part.free - nanos
             part.in_flight += 1
             part.used_us = now_us
             reservation.money.append((part, nanos))
-        for part in tokens:
-            part.free -= count
+            if left < 0:
+                is_enough = False
+        reservation.tokens = ready.tokens
+        count = input_tokens + output_tokens
+        for part in ready.tokens:
+            part.free = left = part.free - count
             part.used_us = now_us
-        for part in requests:
-            part.free -= 1
+            if left < 0:
+                is_enough = False
+        reservation.requests = ready.requests
+        for part in ready.requests:
+            part.free = left = part.free - 1
             part.used_us = now_us
-        reservation.tokens, reservation.requests = tokens, requests
-        return reservation
+            if left < 0:
+                is_enough = False
+        if is_enough:
+            return reservation
+        self.give_back(reservation)
+        return None
 
     def note_ready(self, subject: Subject, reservation: Reservation, prices: Prices) -> None:
         """The next calls of the subject may be admitted at once, from the slices that this one was

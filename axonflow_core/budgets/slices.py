@@ -12,6 +12,8 @@ from axonflow_core.budgets.terms import Unit, span
 from axonflow_core.frozen import frozen
 from axonflow_core.provider import Price
 
+NOTHING: frozenset[str] = frozenset()
+
 
 class Slice:
     """What a worker has of one account in one span."""
@@ -95,18 +97,22 @@ class Reservation:
     """What was taken for one call: of money as each slice says, of tokens and requests a minute as
     much as is estimated."""
 
-    tokens: tuple[Slice, ...] = ()
-    requests: tuple[Slice, ...] = ()
-    spared: frozenset[str] = frozenset()
-    """Accounts of money that it turned out not to be of."""
-    warnings: tuple[Account, ...] = ()
-    """Budgets that are exceeded and only warn."""
-    actual_nanos: int | None = 0
-    actual_tokens: int | None = None
+    __slots__ = (
+        *("actual_nanos", "actual_tokens", "expected", "money", "requests", "spared", "tokens"),
+        "warnings",
+    )
 
     def __init__(self, expected: Expected) -> None:
         self.expected = expected
         self.money: list[tuple[Slice, int]] = []
+        self.tokens: tuple[Slice, ...] = ()
+        self.requests: tuple[Slice, ...] = ()
+        self.spared = NOTHING
+        """Accounts of money that it turned out not to be of."""
+        self.warnings: tuple[Account, ...] = ()
+        """Budgets that are exceeded and only warn."""
+        self.actual_nanos: int | None = 0
+        self.actual_tokens: int | None = None
 
     @property
     def estimate(self) -> Estimate:
