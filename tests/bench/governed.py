@@ -3,7 +3,8 @@
 call               policy on a request of 100 characters and on an answer of 300, with five
                    rules and the detectors, and the record: against boto3's `invoke_model`
 audit, 32 at once  the same with a real audit on a disk, as 32 calls in flight have it
-budget             what money, requests and tokens a minute that are counted add to that
+budget             what money, requests and tokens a minute that are counted add to that: all of it,
+                   and the parts of the event loop's thread and of the audit's writer
 chunk              of a stream of 200 that is screened with look-ahead, a chunk a read (paced)
                    and 70 a read (burst): against a chunk of boto3's `converse_stream`
 """
@@ -162,21 +163,36 @@ def _calls(runner: asyncio.Runner, store: AuditStore) -> Mapping[str, Case]:
     alone, recorded = _governed(_Idle(), _NoAudit()), _governed(_Idle(), store)
     budgeted = _governed(_Idle(), store, _ledger(store))
 
-    def added() -> float:
-        """A budget is on in every other call of the measurement."""
-        costs = {recorded: 0.0, budgeted: 0.0}
-        for _ in range(SLICES):
-            for governance in costs:
-                costs[governance] += _cpu_us(runner, _together(governance, SLICE), SLICE)
-        return (costs[budgeted] - costs[recorded]) / SLICES
-
+    added = _Added(runner, recorded, budgeted)
     return {
         "governed call": lambda: _cpu_us(runner, _one_by_one(alone, CALLS), CALLS),
         f"governed call, audit, {IN_FLIGHT} at once": lambda: _cpu_us(
             runner, _together(recorded, CALLS), CALLS
         ),
         f"added by a budget, {IN_FLIGHT} at once": added,
+        "added by a budget, on the loop's thread": lambda: added.on_loop,
+        "added by a budget, on the writer's thread": lambda: added.on_writer,
     }
+
+
+class _Added:
+    """What a budget adds to a call, which is on in every other call of the measurement; and, of the
+    last measurement, what of it which thread took."""
+
+    def __init__(self, runner: asyncio.Runner, recorded: Governance, budgeted: Governance) -> None:
+        self._runner = runner
+        self._recorded = recorded
+        self._budgeted = budgeted
+        self.on_loop = self.on_writer = 0.0
+
+    def __call__(self) -> float:
+        self.on_loop = self.on_writer = 0.0
+        for _ in range(SLICES):
+            for governance, sign in ((self._recorded, -1), (self._budgeted, 1)):
+                of_all, of_loop = _cpus_us(self._runner, _together(governance, SLICE), SLICE)
+                self.on_loop += sign * of_loop / SLICES
+                self.on_writer += sign * (of_all - of_loop) / SLICES
+        return self.on_loop + self.on_writer
 
 
 def _chunks(runner: asyncio.Runner) -> Mapping[str, Case]:
@@ -208,10 +224,18 @@ def _ledger(store: AuditStore) -> Ledger:
 
 
 def _cpu_us(runner: asyncio.Runner, work: Coroutine[Any, Any, None], count: int) -> float:
+    return _cpus_us(runner, work, count)[0]
+
+
+def _cpus_us(
+    runner: asyncio.Runner, work: Coroutine[Any, Any, None], count: int
+) -> tuple[float, float]:
+    """CPU of all threads, and of this one."""
     gc.collect()
-    before = time.process_time()
+    before, before_here = time.process_time(), time.thread_time()
     runner.run(work)
-    return (time.process_time() - before) / count * 1e6
+    here, all_threads = time.thread_time() - before_here, time.process_time() - before
+    return all_threads / count * 1e6, here / count * 1e6
 
 
 async def _one_by_one(governance: Governance, count: int) -> None:
