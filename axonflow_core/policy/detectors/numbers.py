@@ -10,7 +10,7 @@ from typing import Any
 
 from axonflow_core.errors import ConfigError
 
-SEPARATOR = "(?:[ .-]|‐|–)"
+SEPARATOR = "(?:[\\s.-]|‐|–)"
 """What stands between the groups of a number, as RE2 and `re` understand it. NFKC makes a blank of
 every other one, and a hyphen of the one that does not break."""
 _NOT_A_DIGIT = bytes(byte for byte in range(256) if byte not in b"0123456789")
@@ -18,9 +18,9 @@ _BEFORE = re.compile(rb"\d[.-]?\Z")
 _BEHIND = re.compile(rb"[.-]?\d")
 _REACH = 60
 """Bytes in which groups around a number are looked for."""
-_GROUPS_BEFORE = re.compile(rb"(?:\d{1,6} )+\Z")
-_GROUPS_BEHIND = re.compile(rb"(?: \d{1,6}(?![\w:/-]|[.]\d| -))+")
-_IS_OTHERS = re.compile(rb"\+\Z|\b[A-Za-z]{2}(?:\d\d(?: [0-9A-Za-z]{1,4})* ?)?\Z")
+_GROUPS_BEFORE = re.compile(rb"(?:\d{1,6}[ \t])+\Z")
+_GROUPS_BEHIND = re.compile(rb"(?:[ \t]\d{1,6}(?![\w:/-]|[.]\d| -))+")
+_IS_OTHERS = re.compile(rb"\+\Z|\b[A-Za-z]{2}(?:\d\d(?:[ \t][0-9A-Za-z]{1,4})*[ \t]?)?\Z")
 """What stands before a row that is the rest of a telephone number or an IBAN."""
 _IS_JOINED = re.compile(rb"(?:[\w./:-]|- )\Z")
 _DOUBLED = bytes.maketrans(b"0123456789", b"0246813579")

@@ -14,7 +14,7 @@ from axonflow_core.policy.rules import Action, Severity
 
 # ── IBAN ──────────────────────────────────────────────────────────────────────────────────────────
 
-_IBAN = r"\b(?:[A-Za-z]{2}|[A-Z]{2}[ .-])\d\d[ .-]?[0-9A-Za-z]{4}"
+_IBAN = r"\b(?:[A-Za-z]{2}|[A-Z]{2}[\s.-])\d\d[\s.-]?[0-9A-Za-z]{4}"
 """The beginning of an IBAN."""
 _SIZES = re.compile(r"(\d+)!")
 
@@ -32,7 +32,7 @@ def _shapes() -> Mapping[bytes, re.Pattern[bytes]]:
 
 
 def _shape(length: int) -> re.Pattern[bytes]:
-    return re.compile(rb"[A-Za-z](?:[ .-]?[0-9A-Za-z]){%d}(?![0-9A-Za-z_])" % (length - 1))
+    return re.compile(rb"[A-Za-z](?:[\s.-]?[0-9A-Za-z]){%d}(?![0-9A-Za-z_])" % (length - 1))
 
 
 def _iban(data: bytes, start: int, end: int) -> tuple[int, int] | None:
@@ -40,14 +40,17 @@ def _iban(data: bytes, start: int, end: int) -> tuple[int, int] | None:
     (ISO 13616)."""
     shape = _shapes().get(data[start : start + 2].upper())
     match = shape.match(data, start) if shape else None
-    if match is None or not standard("iban").is_valid(match[0].decode(), check_country=False):
+    number = b"".join(match[0].split()).decode() if match else ""
+    if match is None or not standard("iban").is_valid(number, check_country=False):
         return None
     return match.span()
 
 
 # ── accounts and routing numbers of the United States ─────────────────────────────────────────────
 
-_ACCOUNT = r"\d{6,17}|\d{2,6}(?:[ -]\d{2,6}){1,4}"
+_WITH_ROUTING = r"\d{9}[ -]\d{8,17}"
+"""A routing number of the United States and the account there."""
+_ACCOUNT = rf"{_WITH_ROUTING}|\d{{7,17}}|\d{{2,6}}(?:[ -]\d{{2,6}}){{1,4}}"
 _ACCOUNT_LABELS = (
     r"(?:bank|checking|chequing|savings|deposit|current|giro)[\W_]{0,2}acc(?:oun)?t"
     r"|\bacc(?:oun)?t[\W_]{0,3}(?:number|num|no|nr|#)|\ba/c\b|\bkontonummer|\bcuenta bancaria"
@@ -63,7 +66,7 @@ def _account(data: bytes, start: int, end: int) -> tuple[int, int] | None:
     Association. Accounts of clouds are none of a bank."""
     begin = _account_start(data, start, end)
     number = digits(data, begin, end)
-    if not 7 <= len(number) <= 17 or is_part_of_longer(data, begin, end):
+    if not 7 <= len(number) <= 26 or is_part_of_longer(data, begin, end):
         return None
     if _is_routing.search(data, start, begin) and not standard("us.rtn").is_valid(number.decode()):
         return None
@@ -97,7 +100,7 @@ DETECTORS = (
         action=Action.WARN,
         severity=Severity.HIGH,
         description="The text holds the number of a bank account (personal data).",
-        pattern=behind(_ACCOUNT_LABELS, _ACCOUNT),
+        pattern=rf"{behind(_ACCOUNT_LABELS, _ACCOUNT)}|{behind('bank', _WITH_ROUTING)}",
         hint=SEVEN_DIGITS,
         accept=_account,
         load=lambda: standard("us.rtn"),

@@ -95,7 +95,7 @@ def _is_card(data: bytes, start: int, end: int, networks: re.Pattern[bytes]) -> 
     number = digits(data, start, end)
     if luhn(number) or _NAMED.fullmatch(number) is None or is_part_of_longer(data, start, end):
         return False
-    is_one = networks.fullmatch(number) is not None
+    is_one = networks.fullmatch(number) is not None and b"\n" not in data[start:end]
     return is_one or _has_word(data, start) or _HAS_WORD_BEHIND.match(data, end) is not None
 
 

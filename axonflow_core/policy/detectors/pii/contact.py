@@ -49,12 +49,13 @@ _IS_JOINED_BEFORE = re.compile(rb"-\Z|[A-Za-z]/\Z|(?<![0-9.])[0-9]*\.[0-9]+[ ,]\
 _IS_JOINED_BEHIND = re.compile(rb"[.-]?\w")
 _is_version = words_before(
     r"(?:\bversion|\bver|\brelease|\bbuild|\bfirmware|\bdriver|\bsection|\bchapter|\bclause"
-    r"|\brev|§)[\W_]{0,4}(?:is |no )?\Z|\bv\.?\Z|[=~^<>]=\Z",
-    24,
+    r"|\brev|§)[\W_]{0,4}(?:is |no )?\Z|\bv\.?\Z|[=~^<>]=\Z"
+    r"|\b(?:version|upgrad|downgrad|patch)\w*[^\n]{0,40}\Z",
+    56,
 )
 _is_address = words_before(
     r"\bip\b|ip[ _-]?addr|addr|\bhost|server|client|\bdns|gateway|subnet|ping|\bssh|curl|https?"
-    r"|proxy|router|node|remote|\bsrc|\bdst|source|destination|peer|network|\bfrom\b|\blogin|ipv4",
+    r"|proxy|router|node|remote|\bsrc|\bdst|source|destination|peer|network|\blogin|ipv4",
     40,
 )
 _HAS_PORT = re.compile(rb":\d{1,5}\b|/\d{1,2}\b")
@@ -74,9 +75,9 @@ def _ipv4(data: bytes, start: int, end: int) -> tuple[int, int] | None:
     except AddressValueError:
         return None
     is_like_version = max(octets) <= _MAX_OF_VERSION and not _HAS_PORT.match(data, end)
-    if is_like_version and not _is_address(data, start):
-        return None
-    return None if _is_version(data, start) else (start, end)
+    if is_like_version or _is_version(data, start):
+        return (start, end) if _is_address(data, start) else None
+    return start, end
 
 
 def _is_joined(data: bytes, start: int, end: int) -> bool:

@@ -22,7 +22,9 @@ from axonflow_core.policy.rules import Action, Severity
 
 _FOURS = rf"\d{{4}}{SEPARATOR}\d{{4}}{SEPARATOR}\d{{4}}"
 _TWELVE = rf"\d{{12}}|{_FOURS}"
-_AADHAAR_LABELS = r"a{1,2}dh{1,2}a{1,2}r|uidai|\buid\b|आधार"
+_AADHAAR_LABELS = (
+    r"a{1,2}dh{1,2}a{1,2}r|uidai|\buid\b|आधार|\be?-?kyc\b|national[\W_]id|government[\W_]id"
+)
 _aadhaar_start = start_of(_TWELVE)
 
 
@@ -32,6 +34,8 @@ def _aadhaar(data: bytes, start: int, end: int) -> tuple[int, int] | None:
     of them follow, save those of cards and of others of its kind."""
     begin = _aadhaar_start(data, start, end)
     if not is_aadhaar(digits(data, begin, end)) or is_part_of_longer(data, begin, end):
+        return None
+    if begin == start and b"\n" in data[start:end]:
         return None
     if begin == start and not (
         are_numbers(groups_before(data, begin)) and are_numbers(groups_behind(data, end))

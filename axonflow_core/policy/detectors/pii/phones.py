@@ -19,34 +19,39 @@ from axonflow_core.policy.detectors.pii.labels import behind
 from axonflow_core.policy.rules import Action, Severity
 
 _LABELS = (
-    r"phone|telef|t[ée]l[ée]|\btel\b|mobil|\bcell|handy|fax|whats ?app|\bsms\b|\btext\b|\bcall"
-    r"|\bdial|\bring\b|contact|reach|hotline|\bdesk\b|\boffice\b|answering|messages? to"
-    r"|\bmy (?:new )?number|\banruf|\brufe?n?\b|appel|joindre|m[óo]vil|llam|celular|chiam"
-    r"|\blig(?:ue|ar)\b|\bbel\b|тел|звон|电话|手机|電話|携帯|전화"
+    r"phone|t[ée]l[ée](?:ph|f)|\bt[ée]l\b|mobil|\bcell|handy|fax|whats ?app|\bsms\b|\btext\b"
+    r"|\bcall(?:s|ed|ing)?\b|\bdial|\bring\b|contact|reach|hotline|\bdesk\b|\boffice\b"
+    r"|answering|messages? to|\bmy (?:new )?number|\banruf|\brufe?n?\b|appel|joindre"
+    r"|m[óo]vil|llam|celular|chiam|\blig(?:ue|ar)\b|\bbel\b"
+    r"|тел|звон|电话|手机|電話|携帯|전화"
 )
 _THINGS = r"office|fax|mobile|home|work|cell|desk|tel|phone"
 _LABELS_BEHIND = (
     rf"(?i:[\s(,-]{{0,3}}(?:{_THINGS})"
-    rf"| is (?:my|his|her|our|their|your|the) (?:[a-z]{{1,8}} )?(?:{_THINGS}|number))"
+    rf"| (?:is|still) (?:my|his|her|our|their|your|the) (?:[a-z]{{1,8}} )?(?:{_THINGS}|number))"
 )
-_REST = r"(?:[ .()/\-\x{2010}\x{2013}]{0,3}\d)"
+_REST = r"(?:[ \t.()/\-\x{2010}\x{2013}]{0,3}\d)"
 _ANY = rf"[+(]{{0,2}}\d{_REST}{{6,17}}"
 _WITH_COUNTRY = rf"\+\(?\d{_REST}{{6,17}}"
 _WITH_AREA = rf"(?:\b\d{{1,2}} ?)?\(\d{{1,5}}\){_REST}{{4,12}}"
-_WITH_PREFIX = r"\b0\d{1,5}(?:[ .()/-]{1,3}\d{2,9}){1,4}"
+_WITH_PREFIX = r"\b0\d{1,5}(?:[ \t.()/-]{1,3}\d{2,9}){1,4}"
 _NORTH_AMERICAN = r"\b(?:(?:1|001)[ .-])?[2-9]\d\d[ .-][2-9]\d\d[ .-]\d{4}"
-_PLAIN = r"\b\d{1,4}(?: \d{2,4}){2,4}"
+_PLAIN = r"\b\d{1,3}(?: \d{2,4}){2,4}"
 _WITH_LABEL_BEHIND = rf"\b\d{{2,15}}(?:[ .-]\d{{2,9}}){{0,4}}{_LABELS_BEHIND}"
 _MIN_DIGITS, _MAX_DIGITS = 7, 15
 _DIGITS = re.compile(rb"\d+")
 _EXTENSION = re.compile(rb" ?(?:x|ext\.?) ?\d{1,6}\b")
 _EXTENDED = re.compile(rb"(?<=\d)x\d+\Z")
-_JOINED_BEFORE = re.compile(rb"[0-9A-Za-z_][./-]\Z")
+_JOINED_BEFORE = re.compile(rb"[0-9A-Za-z_][./-]\Z|\.\Z")
 _JOINED_BEHIND = re.compile(rb"\w|[./:-]\d|:[A-Fa-f]")
 _IS_IN_ROW = re.compile(rb"(?:\d|\b[0-9A-Fa-f]{2}) \Z")
 _IS_IN_ROW_OF_BYTES = re.compile(rb" {1,2}[0-9A-Fa-f]{2}\b")
-_OF_OTHERS = re.compile(rb"(?i:[\W_]id|order|ticket|invoice|ref|case|session)\b|[a-z]Id\b")
-"""What stands between a label and digits in one piece that are an identifier: `call_id`."""
+_OF_OTHERS = re.compile(r"(?i:[\W_]id|order|ticket|invoice|ref|case|session)\b|[a-z]Id\b")
+_OF_PHONES = re.compile(
+    r"phone|t[ée]l|mob|cell|handy|fax|whats|sms|number|hotline|dial|ruf|calls? to"
+    r"|(?:call|text|reach|contact|ring)\W+(?:me|us|him|her|them)\b|[^\x00-\u02ff]",
+    re.IGNORECASE,
+)
 _DATE = re.compile(rb"(?:19|20)\d\d[./-]\d{1,2}[./-]\d{1,2}|\d{1,2}[./-]\d{1,2}[./-](?:19|20)\d\d")
 
 
@@ -76,7 +81,8 @@ def _phone(data: bytes, start: int, end: int) -> tuple[int, int] | None:
     groups = [match.span() for match in _DIGITS.finditer(data, start, end)]
     begin = start + len(data[start : groups[0][0]].rstrip(b"+("))
     is_labelled = begin > start or end > groups[-1][1]
-    if is_labelled and len(groups) == 1 and _OF_OTHERS.search(data, start, begin):
+    is_bare = len(groups) == 1 and data[begin] in b"123456789"
+    if begin > start and is_bare and not _is_said(data[start:begin]):
         return None
     has_country = data.startswith(b"+", begin)
     if _DATE.match(data, begin) or (not is_labelled and _is_part(data, begin, end)):
@@ -99,6 +105,13 @@ def _phone(data: bytes, start: int, end: int) -> tuple[int, int] | None:
     return None
 
 
+def _is_said(label: bytes) -> bool:
+    """Whether the label is for telephones alone: a number that begins with neither a prefix nor a
+    country may be anything, as in `call_id=…`."""
+    text = label.decode()
+    return _OF_PHONES.search(text) is not None and _OF_OTHERS.search(text) is None
+
+
 def _is_part(data: bytes, start: int, end: int) -> bool:
     """Whether the candidate is part of a word, a sum or a row of numbers."""
     if data.startswith(b"+", start):
@@ -119,7 +132,8 @@ def _is_with_country(written: _Written) -> bool:
     """Whether the country has the number, without the prefix that people add for it: `(0)`. With
     that, its length is enough."""
     text = written.text.replace("(0)", "")
-    return is_international(text, may_be_free=text != written.text)
+    number = "+" + "".join(filter(str.isdigit, text))
+    return is_international(number, may_be_free=text != written.text)
 
 
 def _is_written_so(written: _Written, data: bytes, start: int, end: int) -> bool:
