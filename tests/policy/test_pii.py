@@ -3,6 +3,9 @@ alone. `test_pii_measured.py` has the shares."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from axonflow_core.config.values import PoliciesConfig
@@ -384,6 +387,29 @@ def test_one_that_is_written_like_others_is_found_by_a_word_for_it(
 )
 def test_a_number_of_something_else_is_no_telephone_number(policy: Policy, text: str) -> None:
     assert "phone" not in dict(found(policy, text))
+
+
+WITHOUT_A_PACKAGE = """
+import sys
+sys.modules[sys.argv[1]] = None
+from axonflow_core.config.values import PoliciesConfig
+from axonflow_core.errors import ConfigError
+from axonflow_core.policy.engine import Policy
+try:
+    Policy.build(PoliciesConfig())
+except ConfigError as error:
+    print(error.message, error.hint)
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "package"), [("stdnum", "python-stdnum"), ("phonenumbers", "phonenumbers")]
+)
+def test_without_a_package_policies_are_not_built(module: str, package: str) -> None:
+    command = [sys.executable, "-c", WITHOUT_A_PACKAGE, module]
+    finished = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert f"{package}, which is not installed" in finished.stdout
+    assert "axonflow-core[server]" in finished.stdout
 
 
 def test_the_certain_and_grave_types_stop_a_call_and_the_others_do_not() -> None:

@@ -3,9 +3,11 @@ one, and whether two in one text are both found."""
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterable
 from itertools import product
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -15,7 +17,7 @@ from axonflow_core.policy.detectors import DETECTORS
 from axonflow_core.policy.engine import Policy
 from axonflow_core.policy.patterns import compiled
 from axonflow_core.policy.rules import Finding, Phase, Severity
-from axonflow_core.policy.scoring import Share
+from axonflow_core.policy.scoring import Share, corpus_in, score
 from axonflow_core.policy.views import views_of
 
 from .generated import (
@@ -101,6 +103,31 @@ def test_the_numbers_of_a_region_are_found_next_to_a_word_for_them(
     ]
     result = share(policy, texts)
     assert at_least(result, 0.98), (result, result.interval)
+
+
+def corpora() -> Path:
+    """The folder of public data that AXONFLOW_CORPORA names."""
+    folder = os.environ.get("AXONFLOW_CORPORA")
+    if not folder:
+        pytest.skip("detectors are measured where AXONFLOW_CORPORA names a folder of corpora")
+    return Path(folder)
+
+
+@pytest.mark.thorough
+def test_entities_that_others_labelled_are_found(policy: Policy) -> None:
+    result = score(policy, corpus_in(corpora() / "pii-presidio-research.jsonl"))
+    assert result.total.f2 is not None
+    assert result.total.f2 >= 0.95, result.total
+
+
+@pytest.mark.thorough
+def test_nothing_critical_is_found_in_texts_that_people_and_models_write(policy: Policy) -> None:
+    paths = [*corpora().glob("benign-*.jsonl"), *corpora().glob("answers-*.jsonl")]
+    texts = [sample.text for path in paths for sample in corpus_in(path).samples]
+    found = [each for text in texts for each in findings(policy, text) if each.category == "pii"]
+    assert len(texts) > 7_000
+    assert len(found) > 5  # addresses of e-mail and telephones that stand there
+    assert not [each for each in found if each.severity is Severity.CRITICAL]
 
 
 # ── what only looks like an identifier ────────────────────────────────────────────────────────────
