@@ -29,7 +29,8 @@ class ListedRule:
     action: Action
     """What follows from a finding in this configuration."""
     pattern: str
-    """What RE2 searches for; a literal rule has a pattern for that literal."""
+    """What RE2 searches for; a literal rule has a pattern for that literal. Of a detector that
+    searches otherwise, what it takes a look at."""
     severity: Severity
     description: str
     on: tuple[Phase, ...]
@@ -64,7 +65,7 @@ def listed_detectors(detectors: Iterable[Detector]) -> Iterator[ListedRule]:
             name=first.type,
             category=first.category,
             action=first.action,
-            pattern=first.pattern,
+            pattern=first.pattern or first.clue,
             severity=first.severity,
             description=first.description,
             on=tuple(phase for phase in Phase if not modes.isdisjoint(_MODES[phase])),

@@ -29,7 +29,8 @@ Accept: TypeAlias = Callable[[bytes, int, int], tuple[int, int] | None]
 EVERYWHERE = tuple(Mode)
 
 
-def _whole(data: bytes, start: int, end: int) -> tuple[int, int]:
+def whole(data: bytes, start: int, end: int) -> tuple[int, int]:
+    """The candidate as it is."""
     return start, end
 
 
@@ -55,7 +56,7 @@ class Detector:
     case."""
     pattern: str = ""
     """The RE2 pattern of candidates; empty where `find` searches."""
-    accept: Accept = field(default=_whole)
+    accept: Accept = field(default=whole)
     overlaps: bool = False
     """Whether a finding may begin inside another: groups of digits can be read in several ways."""
     load: Callable[[], object] | None = None

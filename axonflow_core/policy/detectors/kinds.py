@@ -1,0 +1,189 @@
+"""Kinds of attack: patterns of candidates in SQL or in commands, and the search for all of them.
+
+A kind has a small pattern that every one of its attacks matches somewhere, its hint. One automaton
+looks for the hints of all kinds, and the kinds themselves are looked for around what it finds:
+
+    text      ─────────────────────────────── ' or ────────────────────────────────────────
+    piece                     ├── 512 bytes ──┴──── 1,024 bytes ────┤
+
+At the ends of a piece a pattern could see what is none, the end of a text or half of a string. So
+what is found there does not count. A text with a hint every few lines is searched as one piece.
+
+A comment of SQL may stand wherever a blank may. Patterns know nothing of them: a text that has any
+is searched once more with blanks in their place, byte for byte, so that spans stay where they are.
+
+    text      1 /*!50000union*/ select/**/pass
+    blanked   1         union   select    pass
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+
+from attrs import field
+
+from axonflow_core.frozen import frozen
+from axonflow_core.policy.detectors.detector import Accept, whole
+from axonflow_core.policy.patterns import Regexp, compiled, united
+from axonflow_core.policy.searches import MAX_SPANS, Find, Spans
+from axonflow_core.policy.views import View
+
+S = r"[\s+]*"
+"""Blanks, if any; in a URL a blank is `+`."""
+B = r"[\s+]+"
+"""At least one blank."""
+
+_BEFORE, _AFTER = 512, 1_024
+"""Bytes before and behind a hint that are searched for what it hints at."""
+_BLANK = 16_384
+"""Bytes behind it where comments became blanks."""
+_EDGE = 128
+"""Bytes at an end of a piece that are not searched, but looked at."""
+_MAX_PIECES = 16
+_MAX_FOUND, _MAX_REFUSED = 256, 4_096
+"""Attacks of one kind in a text, and candidates that are none. A text with more of them was made to
+have them: all of its rest counts as an attack."""
+_OPENING = re.compile(rb"(?:^|[\s=(,\[{:<>!|+])(['\"])[^'\"\n]*\Z")
+"""A quote that opens a string which does not end before the end of the text."""
+_LOOK_BACK = 120
+"""Bytes before a quote in which the one that opened it is looked for."""
+_COMMENT = re.compile(rb"(/\*.*?\*/)", re.DOTALL)
+_LINE = re.compile(rb"((?:--|#)[^\n]*\n)")
+_VERSION = re.compile(rb"/\*!\d{0,6}")
+_COMMENTED = r"\*/|(?:--|#)[^\n]*\n[\s+(-]*(?:union|select)"
+"""What stands in a text that is searched without its comments, too."""
+
+
+@frozen(kw_only=True)
+class Kind:
+    """One kind of attack."""
+
+    pattern: str
+    """The RE2 pattern of candidates, in any case."""
+    hint: str
+    """A small RE2 pattern that every candidate matches, in any case."""
+    accept: Accept = field(default=whole)
+    most: int = 0
+    """The longest text that is searched, in bytes: a fragment of SQL is one where it is all that
+    there is. 0: texts of any length."""
+
+
+def hint_of(kinds: Iterable[Kind]) -> str:
+    """The pattern that every text with a finding of the kinds matches."""
+    return f"(?is){'|'.join(dict.fromkeys([_COMMENTED, *(kind.hint for kind in kinds)]))}"
+
+
+def finder_of(kinds: Sequence[Kind], *, comments: bool = True) -> Find:
+    """The function that searches for all of the kinds, which are compiled when it is first called.
+    `comments`: whether those of SQL stand for blanks."""
+
+    @cache
+    def searches() -> Sequence[tuple[Kind, Regexp]]:
+        return [(kind, compiled(f"(?is){kind.pattern}")) for kind in kinds]
+
+    def find(view: View) -> Spans:
+        hint, spans = united((hint_of(kinds),)), list[tuple[int, int]]()
+        for data in _forms(view) if comments else (view.data,):
+            for start, end in _pieces(hint, data, _AFTER if data is view.data else _BLANK):
+                piece = data[start:end]
+                least = _EDGE if start else 0
+                most = len(piece) - (_EDGE if end < len(data) else 0)
+                for kind, regexp in searches():
+                    if kind.most and len(data) > kind.most:
+                        continue
+                    for first, last in _accepted(regexp, kind.accept, piece):
+                        if least <= first and last <= most:
+                            spans.append((start + first, start + last))
+        return merged(spans)[:MAX_SPANS]
+
+    return find
+
+
+def _pieces(hint: Regexp, data: bytes, behind: int) -> Sequence[tuple[int, int]]:
+    """What is searched of a text: around each hint, or all of it where there are many."""
+    if len(data) <= _BEFORE + behind:
+        return [(0, len(data))]
+    pieces: list[tuple[int, int]] = []
+    position = 0
+    while (match := hint.search(data, position)) is not None:
+        start = max(0, match.start() - _BEFORE)
+        position = min(len(data), match.end() + behind)
+        pieces.append((start, position))
+        if len(pieces) > _MAX_PIECES:
+            return [(0, len(data))]
+    return pieces
+
+
+def _accepted(regexp: Regexp, accept: Accept, data: bytes) -> Iterator[tuple[int, int]]:
+    """What is accepted of the candidates. Behind one that is refused the next one may begin within
+    it."""
+    position = found = refused = 0
+    while (match := regexp.search(data, position)) is not None:
+        start, end = match.span()
+        if found == _MAX_FOUND or refused == _MAX_REFUSED:
+            yield start, len(data)
+            return
+        span = accept(data, start, end)
+        if span is None:
+            refused += 1
+            position = start + 1
+        else:
+            found += 1
+            position = max(end, span[1])
+            yield span
+
+
+def merged(spans: Iterable[tuple[int, int]]) -> Sequence[tuple[int, int]]:
+    """The spans in ascending order, those that overlap as one."""
+    together: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if together and start < together[-1][1]:
+            together[-1] = together[-1][0], max(end, together[-1][1])
+        else:
+            together.append((start, end))
+    return together
+
+
+def behind_open_quote(data: bytes, start: int, end: int) -> tuple[int, int] | None:
+    """The candidate, if the quote that it begins with ends no string that the text itself opened:
+    `x' or name = 'b`, but not `city = 'Paris' or city = 'Rome'`."""
+    before = data[max(0, start - _LOOK_BACK) : start]
+    opening = _OPENING.search(before)
+    is_closing = opening is not None and opening[1] == data[start : start + 1]
+    return None if is_closing else (start, end)
+
+
+# ── comments ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def _forms(view: View) -> Iterator[bytes]:
+    """The text, and the text with blanks for comments."""
+    yield view.data
+    data = view.data
+    if b"*/" in data:
+        data = _blanked(_COMMENT, data, data.rfind(b"*/") + 2)
+    if b"\n" in data and b"select" in view.lowered:
+        data = _blanked(_LINE, data, data.rfind(b"\n") + 1)
+    if data != view.data:
+        yield data
+
+
+def _blanked(comment: re.Pattern[bytes], data: bytes, end: int) -> bytes:
+    """`data` with blanks for its comments, none of which ends behind `end`: so each that begins
+    before is found to end, and the search takes linear time."""
+    pieces = comment.split(data[:end])
+    if b"/*!" in data:
+        pieces[1::2] = map(_blanks, pieces[1::2])
+    else:
+        pieces[1::2] = map(b" ".__mul__, map(len, pieces[1::2]))
+    return b"".join(pieces).replace(b"*/", b"  ") + data[end:]
+
+
+def _blanks(comment: bytes) -> bytes:
+    """As many blanks. What MySQL runs of a comment stays: `/*!50000union*/`."""
+    version = _VERSION.match(comment)
+    if version is None:
+        return b" " * len(comment)
+    return b" " * version.end() + comment[version.end() :]
