@@ -47,11 +47,9 @@ T = TypeVar("T")
 
 MAX_CHARACTERS_ON_LOOP = 2_048
 """Of ASCII; others count twice. Where they are nothing but numbers, each takes 3 us."""
-MAX_SQL_ON_LOOP = 500
-"""Characters of statements, which are parsed: some 10 us for each."""
 MAX_TEXTS_ON_LOOP = 256
-"""Longer texts, and more of them, are evaluated in a thread, which costs 40 us, so that the event
-loop, which goes on meanwhile, never waits for 10 ms."""
+"""Longer texts, more of them, and statements, which are parsed, are evaluated in a thread, which
+costs 40 us, so that the event loop, which goes on meanwhile, never waits for 10 ms."""
 
 
 class Judgement(NamedTuple, Generic[T]):
@@ -99,10 +97,7 @@ async def evaluated(
 
 
 def _is_much(texts: Mapping[str, str], modes: Mapping[str, Mode]) -> bool:
-    statements = (text for label, text in texts.items() if modes.get(label) is Mode.SQL)
-    if any(len(text) > MAX_SQL_ON_LOOP for text in statements):
-        return True
-    if len(texts) > MAX_TEXTS_ON_LOOP:
+    if len(texts) > MAX_TEXTS_ON_LOOP or Mode.SQL in modes.values():
         return True
     return sum(map(_weight_of, texts.values())) > MAX_CHARACTERS_ON_LOOP
 

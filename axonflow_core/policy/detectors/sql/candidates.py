@@ -1,0 +1,129 @@
+"""What is an attack among the candidates of a pattern: by what it says, and what stands around it.
+
+Each function takes a text and a candidate in it, looks at a bounded piece around that, and returns
+the span of the attack; None for none.
+"""
+
+from __future__ import annotations
+
+import re
+
+from axonflow_core.policy.detectors.kinds import behind_open_quote
+
+_EQUAL = re.compile(
+    rb"(?:or|and|having|where|\|\||&&)[\s+(!~@'\"-]*([\w.]+)['\")\s+]*=[\s+(!'\"-]*([\w.]+)",
+    re.IGNORECASE,
+)
+_TERMINATED = re.compile(
+    rb"[\s+'\")]*(?:--|#|/\*|;|union\b|(?:and|or)\b[\s+(]*['\"]?[\w%]*['\"]?=)", re.I
+)
+
+
+def equals_itself(data: bytes, start: int, end: int) -> tuple[int, int] | None:
+    """A comparison of constants, if it is always true, in capitals, or ends the query: "or 1=1",
+    "AND 1=2", "and 1=2--", but not "and 4=9"."""
+    compared = _EQUAL.search(data, start, end)
+    if compared is None:
+        return start, end
+    is_shouted = data[start : start + 3].strip(b" +(").isupper()
+    if compared[1].lower() == compared[2].lower() or is_shouted:
+        return start, end
+    return (start, end) if _TERMINATED.match(data, end) else None
+
+
+def same_name(data: bytes, start: int, end: int) -> tuple[int, int] | None:
+    """A name that is compared with itself: `or x=x`, but not "and x=x"."""
+    compared = _EQUAL.search(data, start, end)
+    if compared is None or compared[1].lower() != compared[2].lower():
+        return None
+    is_said = data[start : start + 1].islower() and data[start : start + 2] != b"or"
+    return (start, end) if not is_said or _TERMINATED.match(data, end) else None
+
+
+_FOREIGN = re.compile(
+    rb"[\s+(]*(?:null\b|[-+~!\d'\"@*$`\\]|cha?r\(|concat|user\b|version|database\(|load_file)"
+    rb"|.{0,200}\b(?:pass(?:w(?:or)?d)?|pwd|credit\w*|login|users?|mysql|information_schema"
+    rb"|sys\w*)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+_QUERY = 1_000
+"""Bytes before `union` in which the query that it belongs to begins."""
+_SELECT = re.compile(rb"select", re.IGNORECASE)
+
+
+def joins_foreign(data: bytes, start: int, end: int) -> tuple[int, int] | None:
+    """A second query without a first one in the text, or one for constants, credentials or users:
+    two queries of reports are often joined."""
+    selected = _SELECT.search(data, start)
+    behind = end if selected is None else selected.end()
+    before = data[max(0, start - _QUERY) : start].lower()
+    is_query = b"select" in before and b"from" in before
+    return (start, end) if not is_query or _FOREIGN.match(data, behind) else None
+
+
+_ABOUT_QUERIES = re.compile(
+    rb"\b(?:select|from|sql|quer(?:y|ies)|clauses?|columns?|sort\w*|mean\w*|statements?|tables?"
+    rb"|rows?"
+    rb"|order(?:ing|ed|s)|syntax|means|used?|works?|group|limit|desc|asc|index\w*|position\w*)\b",
+    re.IGNORECASE,
+)
+_AROUND = 300
+
+
+def beside_no_query(data: bytes, start: int, end: int) -> tuple[int, int] | None:
+    """The end of a query where neither a query nor anything about one stands: "… ORDER BY 7 …"."""
+    around = data[max(0, start - _AROUND) : start] + data[end : end + _AROUND]
+    return None if _ABOUT_QUERIES.search(around) else (start, end)
+
+
+_ENDS = re.compile(rb"--|#|;")
+_LOOK_AHEAD = 200
+"""Bytes behind a candidate in which the query is ended."""
+
+
+def ends_early(data: bytes, start: int, end: int) -> tuple[int, int] | None:
+    """A query behind a quote that the text did not open, which it ends."""
+    ending = _ENDS.search(data, end, end + _LOOK_AHEAD)
+    return None if ending is None else behind_open_quote(data, start, ending.end())
+
+
+_KEYWORDS = frozenset(
+    b"union select insert update delete drop where from having order group and exec concat sleep"
+    b" benchmark information_schema".split()
+)
+_BREAK = re.compile(rb"/\*.*?\*/", re.DOTALL)
+
+
+def broken_keyword(data: bytes, start: int, end: int) -> tuple[int, int] | None:
+    """A keyword with a comment in it: `UN/**/ION`."""
+    word = _BREAK.sub(b"", data[start:end]).lower()
+    return (start, end) if word in _KEYWORDS else None
+
+
+def ends_query(data: bytes, start: int, end: int) -> tuple[int, int] | None:
+    """A quote that the text did not open, and a comment behind it: `admin'--`."""
+    quote = min(at for at in (data.find(b"'", start), data.find(b'"', start)) if at >= 0)
+    return behind_open_quote(data, quote, end)
+
+
+_PROSE = re.compile(
+    rb"[\s+]*(?:\d+\b|(?:and|or|in|on|to|from|for|with|when|if(?!\s+exists)|is|are|was|as|at|by|of"
+    rb"|vs|the|a|an|will|would"
+    rb"|can|could|should|does|do|may|might|has|have|statements?|commands?|quer(?:y|ies)|clauses?"
+    rb"|syntax|operations?|keywords?|privileges?|permissions?|rights?|support|works?|removes?"
+    rb"|deletes?"
+    rb"|that|this|these|those|it|its|which|your|my|our|their|you|we|they|entirely|completely"
+    rb"|instead|because|since|also|not|but|then|so)\b|[\"'`*]*(?:[.,:;?!)]|\Z))",
+    re.IGNORECASE,
+)
+"""What follows `drop table` in a sentence about it."""
+_ARTICLE = re.compile(rb"\s+(?:the|an?|all|its|every|each|your|only|both)\b", re.IGNORECASE)
+"""What follows a verb, where a name would stand: "TRUNCATE TABLE keeps the table"."""
+_VERB = re.compile(rb"[\s+;]*\w+[\s+]+\w+")
+
+
+def of_a_thing(data: bytes, start: int, end: int) -> tuple[int, int] | None:
+    """`drop table customers`, but not "the DROP TABLE statement"."""
+    words = _VERB.match(data, start, end)
+    is_prose = words is not None and _PROSE.match(data, words.end()) is not None
+    return None if is_prose or _ARTICLE.match(data, end) else (start, end)

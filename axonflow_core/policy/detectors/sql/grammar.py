@@ -1,0 +1,33 @@
+"""Pieces of SQL, as RE2 patterns: of values, conditions and names, as attackers write them."""
+
+from __future__ import annotations
+
+from axonflow_core.policy.detectors.kinds import B, S
+
+QUOTE = r"['\"`][\s+)]*"
+"""The quote that ends a value, and what closes behind it."""
+JOINT = r"(?:x?or|and|\|\||&&)"
+"""What joins a condition to the one before."""
+BEFORE = r"[\s+(!~@-]*(?:not\b|binary\b)?[\s+(!~-]*"
+"""What may stand before an operand."""
+NUMBER = r"(?:0x[0-9a-f]+|\d+(?:\.\d*)?(?:e\d+)?)"
+STRING = r"(?:n?'[^']*'|\"\"[^\"]+\"\"|n?\"[^\"]*\")"
+NAME = r"[a-z_@][\w.$@]*"
+EQUALS = r"=[^=>]"
+LIKE = r"(?:not[\s+]+)?(?:r?like|regexp|in)\b[\s+]*(?:[('\"\d]|char)"
+COMPARED = rf"(?:{EQUALS}|<>|!=|[<>]=?[\s+(-]*['\"\d@]|{LIKE}|between\b{S}\d|sounds{B}like\b)"
+"""A comparison, without its second operand."""
+END = r"(?:--|#|/\*)"
+"""What makes a comment of the rest of the query."""
+CATALOGS = (
+    r"(?:mysql[.]user\b|pg_(?:shadow|authid|group)\b|sys(?:objects|columns|users)\b"
+    r"|sys(?:cat|ibm)[.]\w+|master[.][.]\w+|dba_(?:users|tables|role\w+)\b|v[$]\w+|rdb[$]\w+"
+    r"|sys[.](?:user[$]|all_\w+)|all_(?:tab_columns|users)\b|sysmaster:\w+|domain[.]domains\b)"
+)
+"""Tables of users and their rights, and of tables, as no report is made from."""
+PROBES = (
+    r"(?:ascii|ord|substr(?:ing)?|mid|left|length|len|char_length|count|if|iif|isnull|ifnull|elt"
+    r"|hex|exists|user_name|system_user|database|version|load_file|extractvalue|updatexml|sleep"
+    r"|benchmark|pg_sleep|cast|convert|json_keys|make_set|md5|row|soundex|case|find_in_set)"
+)
+"""Functions with which an attacker asks the database about itself."""
