@@ -20,6 +20,7 @@ from axonflow_core.frozen import evolve
 from axonflow_core.provider import Price, Provider
 from axonflow_core.routing.run import Plan
 from axonflow_core.routing.targets import Target
+from axonflow_core.texts import texts_in
 
 if TYPE_CHECKING:
     from axonflow_core.budgets.slices import Reservation
@@ -27,6 +28,12 @@ if TYPE_CHECKING:
     from axonflow_core.messages import CompletionRequest
 
 Tell = Callable[[Target], None]
+
+
+def texts_to_count(trail: Trail, request: CompletionRequest) -> Iterable[str]:
+    """The texts of a request, as the policy lets them go; those of a request of which nothing is
+    kept (`Decision.is_blind`) are in it alone."""
+    return trail.texts.values() or [text for _, text in texts_in(request)]
 
 
 class Room:
@@ -48,7 +55,7 @@ class Room:
         ready = ledger.ready(trail.key())
         if ready is None or ready.prices is not self._prices:
             return None
-        into, out = request_tokens(trail.texts.values(), request)
+        into, out = request_tokens(texts_to_count(trail, request), request)
         nanos = ready.nanos(into, out)
         if len(plan.targets) > 1:
             nanos = self._highest(nanos, plan.targets[1:], into, out)
@@ -71,7 +78,9 @@ class Room:
         if not accounts:
             return plan
         first, *others = plan.targets
-        into, out, price, nanos = estimate(trail.texts.values(), request, self._price(first))
+        into, out, price, nanos = estimate(
+            texts_to_count(trail, request), request, self._price(first)
+        )
         nanos = self._highest(nanos, others, into, out)
         expected = Estimate(into, out, price, nanos)
         taken = await ledger.admit(accounts, expected)

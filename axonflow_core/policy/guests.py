@@ -24,10 +24,11 @@ from threading import Event, Lock, Thread
 from time import monotonic
 from typing import Any, NamedTuple, TypeAlias
 
+from axonflow_core.errors import ConfigError
 from axonflow_core.policy.detectors.detector import Detector
 from axonflow_core.policy.patterns import compiled
 from axonflow_core.policy.rules import Mode
-from axonflow_core.policy.searches import MAX_SPANS, Spans
+from axonflow_core.policy.searches import MAX_SPANS, Find, Spans
 from axonflow_core.policy.views import View
 
 Found: TypeAlias = Sequence[tuple[str, View, Spans]]
@@ -60,7 +61,7 @@ class Guest:
 
     def __init__(self, detector: Detector) -> None:
         self.detector = detector
-        self._find = detector.finder()
+        self._find = _finder_of(detector)
         has_clue = bool(detector.hint or detector.keywords)
         self._look: Callable[[bytes], Any] = (
             compiled(detector.clue).search if has_clue else lambda data: True
@@ -91,6 +92,16 @@ class Guest:
         """Count a thread that was left, or that ended after all."""
         with _lock:
             _left[self._key] += change
+
+
+def _finder_of(detector: Detector) -> Find:
+    try:
+        return detector.finder()
+    except Exception as error:
+        message = f"the detector {detector.type} of {detector.origin} cannot be built: it raised "
+        raise ConfigError(
+            message + type(error).__name__, hint="upgrade it, or take it from `policies.detectors`"
+        ) from error
 
 
 class Search:

@@ -12,18 +12,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from routing.places import Place, router_of
 
+from axonflow_core.budgets.prices import Prices
 from axonflow_core.config.values import PoliciesConfig, PolicySection
 from axonflow_core.errors import Throttled
 from axonflow_core.governance.caller import Caller
 from axonflow_core.governance.calls import Governance
+from axonflow_core.governance.room import texts_to_count
+from axonflow_core.governance.screening import judged
 from axonflow_core.governance.streams import GovernedStream
+from axonflow_core.governance.trail import Trail
 from axonflow_core.json import to_json
 from axonflow_core.messages import StopReason
 from axonflow_core.policy.detectors import DETECTORS
 from axonflow_core.policy.detectors.detector import Detector
 from axonflow_core.policy.engine import OVERSIZE, Policy
 from axonflow_core.policy.policies import Policies
-from axonflow_core.policy.rules import POLICY_ERROR, Action, OnError, Rule, Severity, Verdict
+from axonflow_core.policy.rules import POLICY_ERROR, Action, OnError, Phase, Rule, Severity, Verdict
 from axonflow_core.policy.terms import Profile
 from axonflow_core.policy.views import View
 from axonflow_core.routing.router import Router
@@ -274,6 +278,15 @@ async def test_where_it_may_fail_the_call_goes_on_and_no_text_is_kept() -> None:
         "badge": True,
         "us_ssn": False,
     }
+
+
+async def test_a_call_costs_what_it_has_whether_its_texts_are_kept_or_not() -> None:
+    for policy in (guarded_by(fails, on_error=OnError.ALLOW), guarded_by(finds)):
+        call = call_of("a badge, and more")
+        trail = Trail(call, 1, Prices())
+        judgement = await judged(policy, Phase.REQUEST, call.request)
+        trail.decided(judgement.decision, judgement.kept)
+        assert list(texts_to_count(trail, call.request)) == ["a badge, and more"]
 
 
 async def test_a_slow_detector_does_not_hold_up_the_event_loop() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from axonflow_core.config.values import PoliciesConfig
+from axonflow_core.errors import ConfigError
 from axonflow_core.frozen import evolve
 from axonflow_core.policy.detectors import DETECTORS
 from axonflow_core.policy.detectors.detector import Detector
@@ -191,6 +192,14 @@ def test_the_first_of_very_many_spans_count_in_whatever_order_they_come() -> Non
     decision = decided(policy_of(guest(find)), "badge " + "x" * 3_000)
     masked = decision.texts["messages.0"]
     assert masked.startswith("badge [REDACTED:badge]") and "x" not in masked
+
+
+def test_a_detector_that_cannot_be_built_stops_the_start() -> None:
+    def load() -> object:
+        raise KeyError
+
+    with pytest.raises(ConfigError, match=r"badge of acme-detectors 1\.0 cannot be built"):
+        policy_of(guest(badges, load=load))
 
 
 def test_a_span_within_a_character_is_a_failure() -> None:
