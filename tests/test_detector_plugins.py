@@ -22,7 +22,7 @@ from axonflow_core.policy.guests import GuestFault
 from axonflow_core.policy.views import View
 from axonflow_core.testing import detector_test
 
-pytestmark = pytest.mark.sampled(3)  # nearly every test starts a process
+pytestmark = pytest.mark.sampled(6)  # nearly every test starts a process
 
 GROUP, HOOK = "axonflow.detectors", "axonflow_register_detector"
 A_DETECTOR = """
@@ -115,7 +115,14 @@ def test_a_broken_detector_stops_the_start(install: Install, axonflow: Axonflow,
     assert message.format(module="axonflow_zoo").replace("<hook>", HOOK) in said
     assert said.count("error[") == 1
     assert "zoo (axonflow-zoo 1.2)" in said and "axonflow.yaml:4:24" in said
-    assert axonflow("serve", "--port", "0").returncode == 3
+
+
+def test_no_server_starts_without_a_detector_that_is_named(
+    install: Install, axonflow: Axonflow
+) -> None:
+    install("axonflow-zoo", GROUP, "raise RuntimeError('torn')")
+    served = axonflow("serve", "--port", "0")
+    assert served.returncode == 3 and "torn" in served.stderr
     assert states_in(axonflow) == {"axonflow-zoo": "failed"}
 
 
