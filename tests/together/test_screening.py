@@ -15,15 +15,18 @@ import re
 from base64 import b64encode
 from collections import Counter
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 import pytest
 from governance.governed import (
+    FakeAudit,
     FakeProvider,
     FakeStream,
     Governed,
     all_of,
     answer_of,
+    call_of,
     policy_of,
     quiet_policy,
 )
@@ -31,6 +34,7 @@ from governance.positions import CARD, MASK, fixed, replaced
 from server.in_process import Served
 from together.test_crossing import PARTIES, Party
 
+from axonflow_core import Runtime
 from axonflow_core.codec import StreamContext
 from axonflow_core.config.values import (
     AuditConfig,
@@ -43,6 +47,8 @@ from axonflow_core.config.values import (
 )
 from axonflow_core.errors import AxonFlowError, EncodeError, UnencodableAnswer
 from axonflow_core.frozen import evolve
+from axonflow_core.governance.calls import Governance
+from axonflow_core.governance.streams import GovernedStream
 from axonflow_core.json import dumps, to_json
 from axonflow_core.keys import throwaway_keys
 from axonflow_core.messages import (
@@ -55,6 +61,7 @@ from axonflow_core.messages import (
 )
 from axonflow_core.policy.engine import Policy
 from axonflow_core.policy.masks import Redaction
+from axonflow_core.policy.policies import Policies
 from axonflow_core.policy.rules import Action, Verdict
 from axonflow_core.server.limits import Limits
 from axonflow_core.server.service import Service
@@ -73,6 +80,7 @@ from axonflow_core.stream import (
     UsageUpdate,
     assemble,
 )
+from axonflow_core.testing.mock_transport import MockAnswer, MockTransport
 
 REPLACED, FIXED = replaced(CARD), fixed(CARD)
 POSITIONS = {**REPLACED, **FIXED}
@@ -264,6 +272,79 @@ async def test_of_a_card_in_a_whole_answer_no_byte_reaches_a_client(party: Party
         said.append(place)
         assert b"1111" not in native
     assert "text" in said
+
+
+def of_anthropic(*blocks: tuple[dict[str, Any], Sequence[dict[str, Any]]]) -> bytes:
+    """The body of a stream of Anthropic's with these blocks, each with its deltas."""
+    message = {"id": "msg_1", "type": "message", "role": "assistant", "model": "m", "content": []}
+    usage = {"input_tokens": 1, "output_tokens": 1}
+    start = {**message, "stop_reason": None, "stop_sequence": None, "usage": usage}
+    events: list[dict[str, Any]] = [{"type": "message_start", "message": start}]
+    for index, (block, deltas) in enumerate(blocks):
+        begin = {"type": "content_block_start", "content_block": block}
+        middle = ({"type": "content_block_delta", "delta": delta} for delta in deltas)
+        end = {"type": "content_block_stop"}
+        events += ({**each, "index": index} for each in (begin, *middle, end))
+    stopped = {"stop_reason": "end_turn", "stop_sequence": None}
+    events += (
+        {"type": "message_delta", "delta": stopped, "usage": usage},
+        {"type": "message_stop"},
+    )
+    return b"".join(b"event: %s\ndata: %s\n\n" % (e["type"].encode(), dumps(e)) for e in events)
+
+
+def deltas(kind: str, member: str, text: str) -> list[dict[str, Any]]:
+    return [{"type": kind, member: piece} for piece in pieces(text, 13, 8)]
+
+
+SEALED = {"type": "signature_delta", "signature": "c"}
+WIRES = {
+    "reasoning": (
+        {"type": "thinking", "thinking": "", "signature": ""},
+        [*deltas("thinking_delta", "thinking", SAID), SEALED],
+    ),
+    "text": ({"type": "text", "text": ""}, deltas("text_delta", "text", SAID)),
+    "tool arguments": (
+        {"type": "tool_use", "id": "toolu_1", "name": "look_up", "input": {}},
+        deltas("input_json_delta", "partial_json", dumps({"note": SAID}).decode()),
+    ),
+}
+"""A block of a stream of Anthropic's with a card in it, and its deltas."""
+STEPS = [
+    37,
+    pytest.param(5, marks=pytest.mark.thorough),
+    pytest.param(1, marks=pytest.mark.exhaustive),
+]
+
+
+@pytest.mark.parametrize("step", STEPS, ids=["some", "more", "all"])
+@pytest.mark.parametrize("block", WIRES.values(), ids=WIRES)
+async def test_of_a_card_in_a_stream_no_byte_leaves_wherever_its_bytes_are_cut(
+    block: Any, step: int
+) -> None:
+    wire, headers = of_anthropic(block), {"content-type": "text/event-stream"}
+    reads: list[bytes] = []
+    client = MockTransport(lambda request: MockAnswer(headers=headers, reads=tuple(reads)))
+    key = {"ANTHROPIC_API_KEY": "sk-ant-1"}
+    async with Runtime.open(provider="anthropic", environment=key, client=client) as runtime:
+
+        async def left(policy: Policy) -> list[StreamEvent]:
+            governance = Governance(Policies(policy), runtime.router, audit)
+            stream = await governance.stream(call_of("What is it?"))
+            assert isinstance(stream, GovernedStream)
+            return list(chain(*await all_of(stream)))
+
+        audit: Any = FakeAudit()
+        for at in range(1, len(wire), step):
+            reads[:] = wire[:at], wire[at:]
+            assert b"1111" not in dumps(list(map(to_json, await left(BLOCK)))), at
+            answer = assemble(await left(REDACT))
+            said = [
+                answer.reasoning,
+                answer.text,
+                *(call.input["note"] for call in answer.tool_uses),
+            ]
+            assert "".join(said) == SAID.replace(CARD, MASK), at
 
 
 async def test_without_a_policy_the_card_reaches_client_and_model() -> None:
