@@ -48,7 +48,7 @@ from axonflow_core.governance.trail import GovernedCall, Outcome
 from axonflow_core.http.client import Transport
 from axonflow_core.keys import throwaway_keys
 from axonflow_core.messages import CompletionRequest, user
-from axonflow_core.policy.engine import Policy
+from axonflow_core.policy.policies import Policies
 from axonflow_core.policy.rules import Verdict
 from axonflow_core.runtime import Runtime
 from axonflow_core.server.auth import Directory
@@ -225,10 +225,10 @@ async def gateway(
         extras = {each.name: {"boto3_session": each.session} for each in cases}
         runtime = Runtime.open(config, client=client, extras=extras, environment={})
         directory = Directory(config.server.clients, keys.server)
-        policy = Policy.build(config.policies)
+        policies = Policies.build(config.policies, {})
         assert service._fixed is not None
         await service._fixed.aclose()
-        service._fixed = Generation(1, config, runtime, policy, service.audit, directory)
+        service._fixed = Generation(1, config, runtime, policies, service.audit, directory)
         yield Gateway(Served(service, keys), cases)
 
 
