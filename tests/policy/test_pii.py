@@ -113,6 +113,7 @@ def test_what_is_no_iban_is_left_alone(policy: Policy, text: str) -> None:
     [
         ("SSN: 123.45.6789", "123.45.6789"),
         ("SSNs are 123 45 6789", "123 45 6789"),
+        ('{"employeeSsn": 123456789}', "123456789"),
         ('{"ssn": "123456789"}', "123456789"),
         ("| SSN | 123456789 |", "123456789"),
         ("**social_security_number:** `123456789`", "123456789"),
@@ -175,6 +176,10 @@ def test_a_number_of_each_type_is_found(
         "Mozart was born on 27 January 1756",
         "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNb",
         "the class name is 123456789",
+        "className: 123456789",
+        "itinerary 912701234",
+        "the driver's license expires on 2027-01-02",
+        "a passport that was issued on 20240102",
     ],
 )
 def test_what_only_looks_like_one_is_left_alone(policy: Policy, text: str) -> None:
@@ -366,6 +371,7 @@ def test_one_that_is_written_like_others_is_found_by_a_word_for_it(
     [
         "at 1712345678 and 1712345678901",
         "hosted-eu-20260812-09",
+        "iPhone 15 2024 128",
         "2024-01-02 12:34:56",
         "call us on 2024-01-02",
         "parcel 1234567890",

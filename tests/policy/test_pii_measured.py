@@ -11,12 +11,14 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from axonflow_core.config.values import PoliciesConfig
 from axonflow_core.policy.detectors import DETECTORS
 from axonflow_core.policy.engine import Policy
 from axonflow_core.policy.patterns import compiled
-from axonflow_core.policy.rules import Finding, Phase, Severity
+from axonflow_core.policy.rules import Finding, Phase, Severity, Verdict
 from axonflow_core.policy.scoring import Share, corpus_in, score
 from axonflow_core.policy.views import views_of
 
@@ -205,6 +207,23 @@ def test_many_identifiers_in_one_text_are_all_found(policy: Policy) -> None:
             if not is_found(policy, Planted(kind, text, start, end))
         )
     assert not missed
+
+
+PIECES = st.sampled_from(
+    "ssn passport phone call born card IBAN DE89 GB29 + ( ) - . , : / @ # x 00 0 1 4 9 12 123 1234 "
+    "123456 1234567890 4111 1111 2345 6789 é 李 \ud800 \u200b \u2013 ２ a@b.co 1.2.3.4 :: fe80 _ id"
+    ' no is = {" 2024-01-02'.split(" ")
+)
+
+
+@given(st.lists(PIECES, max_size=14), st.sampled_from(["", " ", "-", ".", "\n", "\t"]))
+def test_no_text_makes_a_detector_raise_or_find_what_is_outside_of_it(
+    policy: Policy, pieces: list[str], separator: str
+) -> None:
+    text = separator.join(pieces)
+    decision = policy.evaluate(Phase.REQUEST, {"text": text})
+    assert decision.verdict is not Verdict.ERROR
+    assert all(0 <= each.start < each.end <= len(text) for each in decision.findings)
 
 
 # ── the hints ─────────────────────────────────────────────────────────────────────────────────────

@@ -61,7 +61,9 @@ _has_word = words_before(
     r"|\bcc\b|_cc\b|\bpan\b"
     "|kart[ae]|carte|tarjeta|cart[ãa]o|carta|карт|卡|カード|카드"
 )
-_HAS_WORD_BEHIND = re.compile(rb"[\W_]{1,4}(?:\w{1,8}[\W_]{1,3}){0,3}(?i:credit |debit )?card\b")
+_HAS_WORD_BEHIND = re.compile(
+    rb"[\W_]{1,4}(?:\w{1,8}[\W_]{1,3}){0,3}(?i:(?:credit |debit )?card)\b"
+)
 
 
 def _card(data: bytes, start: int, end: int) -> tuple[int, int] | None:

@@ -29,7 +29,7 @@ def _email(data: bytes, start: int, end: int) -> tuple[int, int] | None:
     (`x@w.transpose()`)."""
     local, _, domain = data[start:end].partition(b"@")
     before = data[max(0, start - 63) : start] + local
-    local_part = _LOCAL.search(before.decode(errors="ignore"))
+    local_part = _LOCAL.search(before.decode(errors="replace"))
     if local_part is None:
         return None
     start += len(local) - len(local_part[0].encode())

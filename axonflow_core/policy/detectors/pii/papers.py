@@ -16,10 +16,12 @@ _PASSPORT_LABELS = (
     r"|паспорт|护照|護照|パスポート|여권"
 )
 _MIN_DIGITS = 4
+_DAY = re.compile(rb"(?:19|20)\d\d([-/.]?)(?:0\d|1[0-2])\1[0-3]\d")
 
 
-def _passport(data: bytes, start: int, end: int) -> tuple[int, int] | None:
-    is_number = len(digits(data, start, end)) >= _MIN_DIGITS
+def _paper(data: bytes, start: int, end: int) -> tuple[int, int] | None:
+    """The number, if it has digits enough and is not the day until which the paper is valid."""
+    is_number = len(digits(data, start, end)) >= _MIN_DIGITS and not _DAY.match(data, start, end)
     return (start, end) if is_number and not is_part_of_longer(data, start, end) else None
 
 
@@ -28,11 +30,6 @@ _LICENSE_LABELS = (
     r"(?:driver'?s?|driver’s|driving)[\W_]{0,2}licen[cs]e|\bdl ?(?:no|num|#)"
     r"|führerschein|permis de conduire|rijbewijs|patente di guida|carnet de conducir"
 )
-
-
-def _license(data: bytes, start: int, end: int) -> tuple[int, int] | None:
-    is_long = len(digits(data, start, end)) >= 4
-    return (start, end) if is_long and not is_part_of_longer(data, start, end) else None
 
 
 # ── the day of birth ──────────────────────────────────────────────────────────────────────────────
@@ -78,7 +75,7 @@ DETECTORS = (
         description="The text holds the number of a passport (personal data).",
         pattern=behind(_PASSPORT_LABELS, _PASSPORT),
         hint=_LABELS,
-        accept=labelled(_PASSPORT, _passport),
+        accept=labelled(_PASSPORT, _paper),
     ),
     Detector(
         type="us_driver_license",
@@ -88,7 +85,7 @@ DETECTORS = (
         description="The text holds the number of a driver's license (personal data).",
         pattern=behind(_LICENSE_LABELS, _LICENSE),
         hint=_LABELS,
-        accept=labelled(_LICENSE, _license),
+        accept=labelled(_LICENSE, _paper),
     ),
     Detector(
         type="date_of_birth",

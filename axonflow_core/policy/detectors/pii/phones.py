@@ -19,8 +19,9 @@ from axonflow_core.policy.detectors.pii.labels import behind
 from axonflow_core.policy.rules import Action, Severity
 
 _LABELS = (
-    r"phone|t[ée]l[ée](?:ph|f)|\bt[ée]l\b|mobil|\bcell|handy|fax|whats ?app|\bsms\b|\btext\b"
-    r"|\bcall(?:s|ed|ing)?\b|\bdial|\bring\b|contact|reach|hotline|\bdesk\b|\boffice\b"
+    r"(?:\b|_)phone|(?-i:[a-hj-z]Phone)|t[ée]l[ée](?:ph|f)|\bt[ée]l\b|\bmobil|_mobil|\bcell"
+    r"|(?-i:Handy)|\bfax|_fax|whats ?app|\bsms\b|\btext\b"
+    r"|\bcall(?:s|ed|ing)?\b|\bdial|\bring\b|\bcontact|\breach|\bhotline|\bdesk\b|\boffice\b"
     r"|answering|messages? to|\bmy (?:new )?number|\banruf|\brufe?n?\b|appel|joindre"
     r"|m[óo]vil|llam|celular|chiam|\blig(?:ue|ar)\b|\bbel\b"
     r"|тел|звон|电话|手机|電話|携帯|전화"
