@@ -9,7 +9,7 @@ needs them.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
@@ -59,12 +59,18 @@ class Policies:
         `PluginError` as `load_detectors`."""
         detectors = (*DETECTORS, *load_detectors(config.detectors, environment))
         built = cls(Policy.build(config, detectors=detectors), config, detectors)
-        for surface in (Surface.GATEWAY, *built._surfaces):
-            for client in (None, *config.clients):
-                for models in (built._unknown, *(frozenset({each}) for each in built._unknown)):
-                    scope = Scope(client=client, models=models, surface=surface)
-                    built._first.setdefault(scope, built._made(scope))
+        for scope in built._foreseen():
+            built._first.setdefault(scope, built._made(scope))
         return built
+
+    def _foreseen(self) -> Iterator[Scope]:
+        """What each section brings about alone, and where the model is not known."""
+        for surface in (Surface.GATEWAY, *self._surfaces):
+            for client in (None, *self._clients):
+                yield Scope(client=client, surface=surface)
+                yield Scope(client=client, models=self._unknown, surface=surface)
+            for key in self._models:
+                yield Scope(models=frozenset(((key,),)), surface=surface)
 
     @property
     def vary_by_model(self) -> bool:

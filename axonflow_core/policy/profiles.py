@@ -68,20 +68,15 @@ def of_profile(profile: Profile, detector: Detector) -> Action:
 
 def told(detector: Detector, config: PoliciesConfig, scope: Scope = EVERYBODY) -> Told:
     """What follows from a finding of `detector` in that scope."""
-    general = _in_general(detector, config, scope.surface)
-    of_client = [] if scope.client is None else [(f"clients.{scope.client}", scope.client)]
+    sections = {f"models.{key}": config.models[key] for keys in scope.models for key in keys}
+    if scope.client is not None:
+        sections[f"clients.{scope.client}"] = config.clients[scope.client]
+    spoken = {where: _said(detector, each, where) for where, each in sections.items()}
     said: list[Told] = []
     for keys in scope.models:
-        sections: list[tuple[str, PolicySection]] = [
-            (where, config.clients[client]) for where, client in of_client
-        ]
-        sections += ((f"models.{key}", config.models[key]) for key in keys)
-        spoken = [
-            each
-            for where, section in sections
-            if (each := _said(detector, section, f"policies.{where}")) is not None
-        ]
-        said += spoken or [general]
+        asked = (f"clients.{scope.client}", *(f"models.{key}" for key in keys))
+        own = [each for where in asked if (each := spoken.get(where)) is not None]
+        said += own or [_in_general(detector, config, scope.surface)]
     return max(said, key=lambda each: -1 if each.action is None else RANKS[each.action])
 
 
@@ -121,10 +116,10 @@ def _said(detector: Detector, section: PolicySection, where: str) -> Told | None
     """What a section says of the detector; None where it does not."""
     for key in (detector.type, detector.category):
         if key in section.actions:
-            return Told(section.actions[key], f"{where}.actions.{key}")
+            return Told(section.actions[key], f"policies.{where}.actions.{key}")
     if section.profile is not None:
         action = of_profile(section.profile, detector)
-        return Told(action, f"{where}.profile {section.profile}")
+        return Told(action, f"policies.{where}.profile {section.profile}")
     return None
 
 

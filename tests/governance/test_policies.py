@@ -294,7 +294,9 @@ async def test_a_slow_detector_does_not_hold_up_the_event_loop() -> None:
         time.sleep(0.2)
         return []
 
-    governed = Governed(provider=FakeProvider(answer_of()), policy=guarded_by(slow))
+    governed = Governed(
+        provider=FakeProvider(answer_of()), policy=guarded_by(slow, detector_limit_s=10)
+    )
     task = asyncio.create_task(governed.complete("a badge"))
     ticks = 0
     while not task.done():
