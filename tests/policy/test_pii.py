@@ -242,6 +242,14 @@ def test_with_another_check_digit_it_is_none(policy: Policy, kind: str) -> None:
     assert len(hits) <= 2  # some sums are the same for 0 and 10
 
 
+def test_a_number_for_which_the_package_has_a_fault_is_none(policy: Policy) -> None:
+    assert found(policy, "136369998207186380") == []  # stdnum 2.2: cn.ric raises KeyError
+
+
+def test_halves_of_surrogate_pairs_stop_no_detector(policy: Policy) -> None:
+    assert found(policy, "phone \ud800 1234567890 \ud800") == [("phone", "1234567890")]
+
+
 def test_every_type_of_a_state_has_a_number_here() -> None:
     from axonflow_core.policy.detectors.pii import national
 

@@ -71,3 +71,12 @@ def standard(name: str) -> Any:
     except ImportError:
         message = "policies need the package python-stdnum, which is not installed"
         raise ConfigError(message, hint='pip install "axonflow-core[server]"') from None
+
+
+def is_valid(module: str, number: str) -> bool:
+    """Whether the module of python-stdnum takes the number for valid. Some raise other errors than
+    their own, as `cn.ric` of 2.2 does for a region that it does not know."""
+    try:
+        return bool(standard(module).is_valid(number))
+    except (LookupError, ValueError):
+        return False

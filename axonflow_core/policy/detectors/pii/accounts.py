@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import cache
 
 from axonflow_core.policy.detectors.detector import Detector
-from axonflow_core.policy.detectors.numbers import digits, is_part_of_longer, standard
+from axonflow_core.policy.detectors.numbers import digits, is_part_of_longer, is_valid, standard
 from axonflow_core.policy.detectors.pii.hints import ADDRESS, CODE, SEVEN_DIGITS
 from axonflow_core.policy.detectors.pii.labels import behind, start_of, words_before
 from axonflow_core.policy.rules import Action, Severity
@@ -68,7 +68,7 @@ def _account(data: bytes, start: int, end: int) -> tuple[int, int] | None:
     number = digits(data, begin, end)
     if not 7 <= len(number) <= 26 or is_part_of_longer(data, begin, end):
         return None
-    if _is_routing.search(data, start, begin) and not standard("us.rtn").is_valid(number.decode()):
+    if _is_routing.search(data, start, begin) and not is_valid("us.rtn", number.decode()):
         return None
     return None if _is_elsewhere(data, start + 1) else (begin, end)
 
@@ -78,8 +78,7 @@ def _account(data: bytes, start: int, end: int) -> tuple[int, int] | None:
 
 def _wallet(data: bytes, start: int, end: int) -> tuple[int, int] | None:
     """The address of Bitcoin, if its checksum is right (Base58Check, BIP 173)."""
-    is_valid: bool = standard("bitcoin").is_valid(data[start:end].decode())
-    return (start, end) if is_valid else None
+    return (start, end) if is_valid("bitcoin", data[start:end].decode()) else None
 
 
 DETECTORS = (

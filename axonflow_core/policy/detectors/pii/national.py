@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from axonflow_core.frozen import frozen
 from axonflow_core.policy.detectors.detector import Accept, Detector
-from axonflow_core.policy.detectors.numbers import is_part_of_longer, standard
+from axonflow_core.policy.detectors.numbers import is_part_of_longer, is_valid, standard
 from axonflow_core.policy.detectors.pii.hints import CODE, NINE_DIGITS
 from axonflow_core.policy.detectors.pii.labels import behind, start_of
 from axonflow_core.policy.rules import Action, Severity
@@ -61,7 +61,7 @@ def _valid(module: str, shape: str) -> Accept:
         start = begin(data, start, end)
         if is_part_of_longer(data, start, end):
             return None
-        return (start, end) if standard(module).is_valid(data[start:end].decode()) else None
+        return (start, end) if is_valid(module, data[start:end].decode(errors="replace")) else None
 
     return accept
 
@@ -297,7 +297,7 @@ _nric_start = start_of(f"(?i:{_NRIC})")
 def _nric(data: bytes, start: int, end: int) -> tuple[int, int] | None:
     """The number, if its last letter is right: the weighted sum of the digits modulo 11."""
     start = _nric_start(data, start, end)
-    number = data[start:end].decode().upper()
+    number = data[start:end].decode(errors="replace").upper()
     first, figures, last = number[0], map(int, number[1:8]), number[8]
     total = _OFFSETS[first] + sum(a * b for a, b in zip(figures, _WEIGHTS, strict=True))
     return (start, end) if _LETTERS[first][total % 11] == last else None

@@ -109,7 +109,7 @@ def _phone(data: bytes, start: int, end: int) -> tuple[int, int] | None:
 def _is_said(label: bytes) -> bool:
     """Whether the label is for telephones alone: a number that begins with neither a prefix nor a
     country may be anything, as in `call_id=…`."""
-    text = label.decode()
+    text = label.decode(errors="replace")
     return _OF_PHONES.search(text) is not None and _OF_OTHERS.search(text) is None
 
 
