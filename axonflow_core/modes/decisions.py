@@ -27,6 +27,11 @@ if TYPE_CHECKING:
     from axonflow_core.audit.store import AuditStore
     from axonflow_core.policy.engine import Policy
 
+_DATABASES = (
+    *("sql", "postgres", "mariadb", "oracle", "snowflake", "bigquery", "redshift", "databricks"),
+    *("duckdb", "clickhouse", "trino", "athena", "cockroach", "db2"),
+)
+"""In the names of connectors that take statements of SQL."""
 MODE = "gateway"
 """The mode that records of decisions name."""
 
@@ -34,6 +39,12 @@ MODE = "gateway"
 def mode_of(request_type: str | None) -> Mode:
     """The kind of text that a query of that type is."""
     return Mode.SQL if request_type == "sql" else Mode.PROMPT
+
+
+def mode_of_connector(connector_type: str | None) -> Mode:
+    """The kind of text that goes into a connector of that type: statements into a database."""
+    name = (connector_type or "").lower()
+    return Mode.SQL if any(word in name for word in _DATABASES) else Mode.PARAMETER
 
 
 @frozen(kw_only=True)

@@ -132,6 +132,24 @@ async def test_a_parameter_that_would_be_redacted_is_a_block(served: Served) -> 
     assert entry.verdict is Verdict.BLOCKED
 
 
+@pytest.mark.parametrize(
+    ("connector", "statement", "status"),
+    [
+        ("postgres", "SELECT version()", 200),
+        ("postgres", "SELECT name FROM t WHERE a = 2 OR TRUE", 403),
+        ("MySQL", "DELETE FROM t", 403),
+        ("slack", "SELECT version()", 403),
+        ("slack", "SELECT name FROM t WHERE a = 2 OR TRUE", 200),
+        ("slack", "hello", 200),
+    ],
+)
+async def test_the_statement_for_a_database_is_read_as_sql(
+    served: Served, connector: str, statement: str, status: int
+) -> None:
+    reply = await served.post(INPUT, {"connector_type": connector, "statement": statement})
+    assert reply.status == status
+
+
 async def test_keys_of_parameters_are_screened_too(served: Served) -> None:
     body = {"connector_type": "sql", "statement": "x", "parameters": {"project aurora": 1}}
     assert (await served.post(INPUT, body)).status == 403

@@ -57,6 +57,17 @@ async def calls(served: Served) -> list[Entry]:
     return [entry for entry in await served.records() if entry.kind is Kind.GATEWAY_CALL]
 
 
+@pytest.mark.parametrize("place", ["member", "context"])
+async def test_a_check_says_that_its_query_is_of_statements(served: Served, place: str) -> None:
+    query, type = "SELECT name FROM t WHERE a = 2 OR TRUE", {"request_type": "sql"}
+    body = {"query": query, "user_token": "ann"}
+    reply = await served.post(CHECK, body)
+    assert reply.json["approved"]
+    reply = await served.post(CHECK, body | (type if place == "member" else {"context": type}))
+    assert not reply.json["approved"]
+    assert reply.json["policies"] == ["sql_injection"]
+
+
 async def test_a_report_follows_its_check_on_record(served: Served) -> None:
     reply = await served.post(REPORT, report(await context_of(served)))
     check, call = await served.records()

@@ -115,6 +115,23 @@ async def test_every_answer_is_one_that_the_sdk_reads(
     assert reply.json["blocked"] is (status == 403)
 
 
+@pytest.mark.parametrize(
+    ("query", "as_chat", "as_sql"),
+    [
+        ("SELECT name FROM t WHERE a = 'x' OR b = 'y'", 200, 200),
+        ("SELECT name FROM t WHERE a = 2 OR TRUE", 200, 403),
+        ("SELECT version()", 403, 200),
+        ("DROP TABLE users", 403, 403),
+    ],
+)
+async def test_a_query_of_type_sql_is_read_as_statements(
+    served: Served, query: str, as_chat: int, as_sql: int
+) -> None:
+    for request_type, status in (("chat", as_chat), ("sql", as_sql)):
+        reply = await served.post(ASK, request(query, request_type=request_type))
+        assert reply.status == status, request_type
+
+
 async def test_an_approval_that_is_missing_has_its_word(served: Served) -> None:
     reply = await served.post(ASK, request("a wire transfer"))
     assert reply.json["block_reason"] == "require_approval"

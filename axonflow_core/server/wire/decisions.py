@@ -14,7 +14,7 @@ from uuid import uuid4
 from axonflow_core.errors import MalformedRequest
 from axonflow_core.frozen import frozen
 from axonflow_core.messages import EMPTY, Json, hidden
-from axonflow_core.modes.decisions import Decided, Question
+from axonflow_core.modes.decisions import Decided, Question, mode_of_connector
 from axonflow_core.policy.rules import Mode, Phase, Verdict
 from axonflow_core.policy.terms import Surface
 from axonflow_core.server.client_request import Answer, json_answer
@@ -95,12 +95,16 @@ def decide_answer(decided: Decided, stage: str) -> Answer:
 def input_question(fields: Fields) -> Question:
     """What a body of `POST /api/v1/mcp/check-input` asks. Its parameters are read too."""
     parameters = _Json(fields.members("parameters"), "parameters")
+    connector = fields.optional_text("connector_type")
     return Question(
         request_type="check_input",
         surface=Surface.MCP,
         phase=Phase.REQUEST,
         texts={"statement": fields.text("statement", most=MAX_TEXT), **parameters.texts},
-        modes=dict.fromkeys(parameters.texts, Mode.PARAMETER),
+        modes={
+            "statement": mode_of_connector(connector),
+            **dict.fromkeys(parameters.texts, Mode.PARAMETER),
+        },
         unalterable=frozenset(parameters.texts),
         user=_user(fields),
         facts=_named(fields, ("connector_type", "tool", "operation")),

@@ -80,7 +80,11 @@ FRAGMENTS = (
         most=MOST,
     ),
     Kind(  # a number, and what a query would go on with
-        hint=r"\A[\s(]*(?:-?[\d.]+|true|[\w']+\))['\"]?[\s+)]*[a-z|&;*/(+-]",
+        hint=(
+            r"\A[\s(]*(?:-?[\d.]+|true|[\w']+\))['\"]?[\s+)]*(?:(?:x?or|and)[^a-z]|\|\||&&|;"
+            r"|\([\s+(]*select|union\b|into\b|from\b"
+            r"|(?:[-+*/]|div)[\s+(\d/]*(?:ascii|ord|substr|select))"
+        ),
         pattern=(
             rf"\A[\s(]*-?[\d.]+['\"]?[\s+)]*(?:{JOINT}(?:{_OPERAND}(?:{COMPARED}|is{B}(?:not|null"
             rf"|\d)|like\b|{_TAIL})"

@@ -35,7 +35,7 @@ from axonflow_core.policy.detectors.sql.grammar import (
 INJECTIONS = (
     # ── a second query joined to the first ──
     Kind(
-        hint=r"union[\s+(/*!#-]",
+        hint=r"union[\s+(-]*(?:all|distinct|select)",
         pattern=(
             rf"union[\s+(-]*(?:(?:all|distinct(?:row)?)[\s+(-]*select\b[\s+(]*"
             rf"|select[\s+(]*(?:null\b|[-+~!(\d'\"@*$`\\]|{NAME}{S}[,(|]|{NAME}{B}(?:from|as)\b"
@@ -69,7 +69,7 @@ INJECTIONS = (
     Kind(
         hint=(
             rf"{JOINT}[\s+(!~@'\"-]*(?:(?:not|binary)[\s+(]*)?['\"]?{NUMBER}['\")\s+]*="
-            rf"|having[\s+(!~@-]+{NUMBER}|where{B}{NUMBER}="
+            rf"|having[\s+(!~@-]+{NUMBER}{S}=|where{B}{NUMBER}="
         ),
         pattern=(
             rf"(?:\b|\d|\)){JOINT}{BEFORE}['\"]?{NUMBER}['\"]?[\s+)]*=[\s+(!'\"-]*{NUMBER}\b"
