@@ -6,12 +6,10 @@ an attack anew, or tells it as a story, is not found. What protects is that a mo
 that what it calls is screened, and what it answers.
 
 The set is quiet: a pattern wants a phrase ("ignore all previous instructions") and no word
-("ignore"). The parts have one type, each with a hint of its own.
+("ignore"). One pattern for all of them would be too large: each kind is a detector of one type.
 """
 
 from __future__ import annotations
-
-from collections.abc import Mapping
 
 from axonflow_core.policy.detectors.detector import Detector
 from axonflow_core.policy.rules import Action, Mode, Severity
@@ -81,19 +79,21 @@ _TOKENS = (
     # text in Unicode's tags, which nobody sees; the flag of a region has six of them
     r"[\x{e0020}-\x{e007e}]{8}",
 )
-_HINTS: Mapping[tuple[str, ...], str] = {
-    _INSTRUCTIONS: r"ignore|disregard|forget|override|discard|(?:not|n't|stop)\s+(?:follow|obey)"
-    r"|(?:instructions?|directives?|prompt)\s*:",
-    _SYSTEM_PROMPT: r"(?:system|initial|hidden|original|secret|developer)\s+(?:prompt|instr|mess)"
-    r"|repeat\s+(?:every|all|the|what)",
-    _PERSONAS: r"anything\s+now|\b(?-i:DAN|STAN|AIM|DUDE)\b|\smode\b|unfiltered|uncensored|amoral"
-    r"|jailbroken|restrictions|filters|censorship|(?:openai|content)(?:'s)?\s",
-    _READERS: r"\b(?:ai|llm|language\s+model|chat\s?bot)s?[,:]?\s",
-    _OTHER_LANGUAGES: r"ignor|olvida|omite|dimentica|oublie|desconsidere|esqueça|vergiss|vergessen"
-    r"|missachte|negeer|vergeet|игнорируй|забудь|忽略|无视|無視|忘记|忘記|무시|تجاهل|انس",
-    _TOKENS: r"<\||\[/?inst\]|<</?sys|<(?:start|end)_of|</?system_|[\x{e0020}-\x{e007e}]{8}",
-}
-"""Phrases of one kind -> their hint."""
+_KINDS = (_INSTRUCTIONS, _SYSTEM_PROMPT, _PERSONAS, _READERS, _OTHER_LANGUAGES, _TOKENS)
+_HINT = (
+    r"(?i)\b(?:ignor|disregard|forget|override|discard)|\b(?:not|don't|stop)\s+(?:follow|obey)"
+    r"|(?:instructions?|directives?|prompt)\s*:"
+    r"|\b(?:system|initial|hidden|original|secret|developer)\s+(?:prompt|instr|message)"
+    r"|\brepeat\s+(?:everything|all|the|what)\s|anything\s+now|\b(?-i:DAN|STAN|AIM|DUDE)\b"
+    r"|(?:developer|jailbreak|god|dan|sudo)\s+mode|unfiltered|uncensored|amoral|jailbroken"
+    r"|restrictions|filters|censorship|(?:openai|content)(?:'s)?\s+(?:\w+\s+)?(?:polic|guid|mod)"
+    r"|\b(?:attention|note\s+to|instructions?\s+(?:for|to)|if\s+you\s+are)[,:]?\s"
+    r"|\b(?:olvida|omite|dimentica|oublie[zr]?|desconsidere|esqueça|vergiss|vergessen|missachte\w?"
+    r"|negeer|vergeet)\s|игнорируй|забудь|忽略|无视|無視|忘记|忘記|무시|تجاهل|انس"
+    r"|<\|(?:im_|start_|end_|eot_|begin_|system|assis)|\[/?inst\]|<</?sys|<(?:start|end)_of"
+    r"|</?system_|[\x{e0020}-\x{e007e}]{8}"
+)
+"""One for all kinds, since a long text is searched for each hint."""
 
 DETECTORS: tuple[Detector, ...] = tuple(
     Detector(
@@ -103,8 +103,8 @@ DETECTORS: tuple[Detector, ...] = tuple(
         severity=Severity.LOW,
         description="The text has a phrase of prompt injection, which is a signal and no proof.",
         modes=(Mode.PROMPT, Mode.PARAMETER),
-        hint=f"(?i){hint}",
+        hint=_HINT,
         pattern=f"(?i){'|'.join(phrases)}",
     )
-    for phrases, hint in _HINTS.items()
+    for phrases in _KINDS
 )

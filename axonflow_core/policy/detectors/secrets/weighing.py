@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from math import log2
 
 from axonflow_core.policy.detectors.secrets.forms import Candidate
@@ -52,7 +52,7 @@ class Scale:
 
     def is_secret(self, data: bytes, candidate: Candidate) -> bool:
         """Whether the candidate is a secret."""
-        for target, test in self._tests.items():
+        for target, test in self._tests:
             if test.search(self._part(target, data, candidate)) is not None:
                 return False
         secret = data[candidate.start : candidate.end]
@@ -76,18 +76,18 @@ class Scale:
         return start - len(before) + len(before.rstrip(_NAME))
 
 
-def _tests(rule: SecretRule) -> Mapping[str, Regexp]:
-    """What allowlists look at -> what is searched there, and says that it is no secret."""
+def _tests(rule: SecretRule) -> Iterable[tuple[str, Regexp]]:
+    """What allowlists look at, and what is searched there and says that it is no secret. Words come
+    last: there may be a thousand, whose automaton is large."""
     patterns: dict[str, list[str]] = {"secret": [_PLACEHOLDER]}
+    words: list[str] = []
     if not rule.is_labelled:
         patterns["secret"].append(_COMMIT)
     if rule.id == GENERAL:
         patterns["secret"].append(_UUID)
     for allowlist in (*rule.allowlists, allowed_by_all()):
         patterns.setdefault(allowlist.target, []).extend(allowlist.regexes)
-        if allowlist.stopwords:
-            patterns["secret"].append(f"(?i:{'|'.join(map(quoted, allowlist.stopwords))})")
-    return {
-        target: capturing("|".join(f"(?:{one})" for one in alternatives))
-        for target, alternatives in patterns.items()
-    }
+        words += map(quoted, allowlist.stopwords)
+    tests = [(target, "|".join(f"(?:{one})" for one in patterns[target])) for target in patterns]
+    tests.append(("secret", f"(?i:{'|'.join(words)})"))
+    return [(target, capturing(pattern)) for target, pattern in tests]
