@@ -268,19 +268,15 @@ def test_a_detector_that_hangs_keeps_few_threads(stuck: Stuck) -> None:
 
 def test_a_detector_that_ends_after_all_is_asked_again(stuck: Stuck) -> None:
     policy = policy_of(guest(stuck.find), on_error=ALLOW)
+    policy._limit_s = 0.01
     for _ in range(MAX_LEFT):
-        assert errors_of(decided(evolved(policy)))
+        assert errors_of(decided(policy))
     stuck.over.set()
+    policy._limit_s = PATIENCE_S
     deadline = time.monotonic() + PATIENCE_S
     while errors_of(decision := decided(policy)) and time.monotonic() < deadline:
         time.sleep(0.01)
     assert "badge" in decision.rules and errors_of(decision) == []
-
-
-def evolved(policy: Policy) -> Policy:
-    """The policy, which waits no longer than it must."""
-    policy._limit_s = 0.01
-    return policy
 
 
 # ── rules and detectors of the project ────────────────────────────────────────────────────────────

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import cache
+from functools import lru_cache
 from typing import TypeAlias
 
 from attrs import field
@@ -79,7 +79,7 @@ class Detector:
         return self.find or _finder(self.pattern, self.accept, self.overlaps)
 
 
-@cache
+@lru_cache(maxsize=1_024)
 def _finder(pattern: str, accept: Accept, overlaps: bool) -> Find:
     regexp = compiled(pattern)
     return lambda view: _accepted(regexp, accept, view.data, overlaps=overlaps)
