@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from itertools import product
 from pathlib import Path
@@ -429,3 +430,29 @@ def test_a_version_changes_with_code_data_and_libraries(tmp_path: Path) -> None:
         assert digest_of(tmp_path, {"re2": "1"}) != before
         path.write_text(text)
     assert digest_of(tmp_path, {"re2": "1"}) == before
+
+
+# ── pages ─────────────────────────────────────────────────────────────────────────────────────────
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def test_the_page_of_the_server_has_the_actions_of_each_profile() -> None:
+    page = (DOCS / "server.md").read_text()
+    head, _, *rows = page[page.index("| `profile` |") :].splitlines()[: 2 + len(Profile)]
+    named = [re.findall(r"`(\w+)`", cell) for cell in head.split("|")[2:-1]]
+    columns = [category for cell in named for category in cell]
+    shown = {}
+    for row in rows:
+        name, *actions = (cell.strip(" `") for cell in row.split("|")[1:-1])
+        each = [action for cell, action in zip(named, actions, strict=True) for _ in cell]
+        shown[name] = dict(zip(columns, each, strict=True))
+    assert shown == MATRIX
+
+
+def test_the_page_of_configuration_names_every_variable() -> None:
+    page = (DOCS / "configure.md").read_text()
+    written = set(re.findall(r"`([A-Z_]+)`", page))
+    stems = {name for name in names() if not name.startswith(("GATEWAY_", "MCP_"))}
+    switches = {name for name in names() if "_STATIC_POLICIES_" in name}
+    assert (stems | switches | {"GATEWAY_PII_ACTION", "MCP_PII_ACTION"}) - written == set()
