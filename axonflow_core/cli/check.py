@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from axonflow_core.config.loading import ReadConfig
     from axonflow_core.config.values import ProviderConfig
     from axonflow_core.errors import ConfigError
+    from axonflow_core.messages import Json
     from axonflow_core.provider import Checkup, Fact, Finding
 
 
@@ -204,6 +205,7 @@ def _placeless(error: ConfigError) -> Fault:
 
 def _write(report: _Report) -> None:
     """Faults and warnings to stderr; what holds to stdout, where there are no faults."""
+    from axonflow_core.cli.configured_policy import posture
     from axonflow_core.cli.display import write_line
     from axonflow_core.cli.failure import write_faults
     from axonflow_core.cli.routing import has_routing, routing_lines
@@ -217,6 +219,10 @@ def _write(report: _Report) -> None:
     if has_routing(report.config):
         for line in routing_lines(report.config):
             write_line(line)
+    if shown := posture(report.config.policies):
+        write_line("policies")
+        for label, value in shown.items():
+            write_line(f"  {label:<12} {value}")
     count, warned = len(report.config.enabled), len(report.warnings)
     write_line(
         f"{report.config.path or 'the environment'}: {_counted(count, 'provider')} enabled"
@@ -248,11 +254,16 @@ def _facts_of(checkup: Checkup | None) -> Mapping[str, Fact]:
 
 
 def _write_json(report: _Report, file: Path | None) -> None:
+    from axonflow_core.cli.configured_policy import posture
     from axonflow_core.cli.display import write_json
     from axonflow_core.cli.failure import described_fault
     from axonflow_core.cli.routing import described_routing
 
-    path = file if report.config is None else report.config.path
+    path = file
+    described: dict[str, Json] = {}
+    if report.config is not None:
+        path, described = report.config.path, described_routing(report.config)
+        described["policies"] = dict(posture(report.config.policies))
     if path is None and report.faults and report.faults[0].path:
         path = Path(report.faults[0].path)
     write_json(
@@ -265,6 +276,6 @@ def _write_json(report: _Report, file: Path | None) -> None:
                 name: {label: fact.value for label, fact in _facts_of(checkup).items()}
                 for name, checkup in report.checkups.items()
             },
-            **({} if report.config is None else described_routing(report.config)),
+            **described,
         }
     )

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from axonflow_core.config.values import PoliciesConfig
     from axonflow_core.policy.engine import Policy
     from axonflow_core.policy.policies import Policies
 
@@ -15,6 +18,29 @@ client_option = click.option("--client", default="", help="As for calls of this 
 for_model_option = click.option(
     "--model", help="As for calls of this model, by id or by the name of a named model."
 )
+
+
+def posture(policies: PoliciesConfig) -> Mapping[str, str]:
+    """What the configuration and the environment say of policies, in words: nothing where each
+    detector has its own action."""
+    told = policies.variables
+    profiles = (
+        (told.enforced_profile, "AXONFLOW_ENFORCE"),
+        (policies.profile, "policies.profile"),
+        (told.profile, "AXONFLOW_PROFILE"),
+    )
+    actions = {f"{key} {action}" for key, action in policies.actions.items()}
+    actions |= {f"{each.source}={each.action}" for each in told.actions.values()}
+    actions |= {f"{category} block" for category in told.enforced}
+    lists = {
+        "profile": [f"{name} ({source})" for name, source in profiles if name is not None][:1],
+        "actions": sorted(actions),
+        "rules": [rule.name for rule in policies.rules],
+        "clients": list(policies.clients),
+        "models": list(policies.models),
+        "detectors": list(policies.detectors),
+    }
+    return {name: ", ".join(items) for name, items in lists.items() if items}
 
 
 def policies_of(path: Path | None) -> Policies:

@@ -141,3 +141,27 @@ def test_a_text_is_tried_as_a_call_of_a_client_to_a_model(run: Run, tmp_path: Pa
     for options in (["--client", "acme"], ["--model", "house-1"]):
         result = run("test", "123-45-6789", *options)
         assert (result.return_value, result.output.splitlines()[2]) == (0, "allowed")
+
+
+def test_a_check_of_the_configuration_says_what_is_said_of_policies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MCP_PII_ACTION", "redact")
+    monkeypatch.setenv("AXONFLOW_ENFORCE", "sqli")
+    (tmp_path / "axonflow.yaml").write_text(SECTIONED)
+    checked = CliRunner().invoke(axonflow, ["check"], standalone_mode=False)
+    lines = [" ".join(line.split()) for line in checked.output.splitlines()]
+    assert lines[lines.index("policies") + 1 :][:5] == [
+        "profile strict (policies.profile)",
+        "actions MCP_PII_ACTION=redact, sqli block",
+        "rules aurora",
+        "clients acme",
+        "models house*",
+    ]
+    shown = json.loads(CliRunner().invoke(axonflow, ["check", "--json"]).output)
+    assert shown["policies"]["profile"] == "strict (policies.profile)"
+    for variable in ("MCP_PII_ACTION", "AXONFLOW_ENFORCE"):
+        monkeypatch.delenv(variable)
+    (tmp_path / "axonflow.yaml").write_text(SECTIONED.partition("policies:")[0])
+    assert "policies" not in CliRunner().invoke(axonflow, ["check"], standalone_mode=False).output
