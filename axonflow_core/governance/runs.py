@@ -47,6 +47,9 @@ from axonflow_core.stream import (
 if TYPE_CHECKING:
     from axonflow_core.governance.vault import Vault
 
+CONTEXT = 320
+"""Characters that have left and are searched with what comes: a secret may be known by a command or
+a label that stands so far before it."""
 MAX_HELD = 16_384
 """Characters of one run that wait for a finding to end, or for one that is displayed."""
 _ACTS = RANKS[Action.REDACT]
@@ -273,7 +276,7 @@ class Run:
 
     def _trim(self) -> None:
         """Forget what is no context any more."""
-        base = max(self._base, self.cleared - self._look_ahead)
+        base = max(self._base, self.cleared - max(self._look_ahead, CONTEXT))
         self._window = self._window[base - self._base :]
         self._base = base
         gone = bisect_right(self._pieces, base, key=itemgetter(1))

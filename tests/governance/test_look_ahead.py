@@ -134,7 +134,7 @@ def test_without_a_look_ahead_parts_of_it_leave(secret: str) -> None:
         screen._look_ahead = 0
         text = f"{'.' * place} {secret}{AFTER}"
         left.append(text_of(passed_by(screen, reads_of(Text, cut(text, 6, 5)))))
-    assert any(secret in text for text in left)
+    assert any(secret[:6] in text for text in left)
 
 
 # ── hidden and long secrets ───────────────────────────────────────────────────────────────────────
