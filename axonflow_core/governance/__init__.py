@@ -2,6 +2,7 @@
 
     caller      who calls, and what it may use
     screening   the texts of a request or an answer, before the policy
+    vault       placeholders in the place of what is redacted, and the way back
     trail       what happened to a call, as it becomes a record and an outcome
     calls       the way itself
     streams     the same for an answer that is still arriving
