@@ -50,7 +50,7 @@ class Statements:
         self.insert_records = _Insert(compiled(_INSERT_RECORDS))
         self.insert_texts = _Insert(compiled(insert(TEXTS).inline()))
         self.insert_tenant_keys = compiled(insert(TENANT_KEYS).inline())
-        self.insert_seal = compiled(insert(SEALS).inline())
+        self.insert_seal = f"{compiled(insert(SEALS).inline())} ON CONFLICT DO NOTHING"
         self.move_head = compiled(_MOVE_HEAD)
         self.find_head = compiled(_FIND_HEAD)
         self.find_tenant_key = compiled(_FIND_TENANT_KEY)

@@ -41,6 +41,8 @@ class Kind(StrEnum):
     """A call of a tool that a client reports."""
     CONFIGURATION = "configuration"
     """A generation of the configuration came into force, or was refused."""
+    EXPORT = "export"
+    """A part of an export is whole."""
     BUDGET = "budget"
     """A budget was made, changed or removed through the API, or came to a threshold."""
 

@@ -6,6 +6,7 @@
                  Rows are numbered in the order of the commits, so those of one chain are in order
     heads        one row a chain: its end, signed
     seals        heads that stay: one behind every so many records, and the last of each chain
+    exports      one row an export and chain: the last record that was carried out
     tenant_keys  one row a tenant, encrypted under the master key
     texts        what was said, encrypted under the record's key, where texts are kept
 
@@ -26,7 +27,7 @@ from sqlalchemy import (
     Table,
 )
 
-VERSION = 2
+VERSION = 3
 """The version of these tables. An older database is brought up to date (`databases.migrations`);
 a newer one is refused."""
 TABLES = MetaData()
@@ -102,6 +103,13 @@ SEALS = Table(
     Column("key", String, nullable=False),
     Column("is_closed", Boolean, nullable=False),
     Column("signature", LargeBinary, nullable=False),
+)
+EXPORTS = Table(
+    "exports",
+    TABLES,
+    Column("name", String, primary_key=True),
+    Column("chain", String, primary_key=True),
+    Column("seq", BigInteger, nullable=False),
 )
 TENANT_KEYS = Table(
     "tenant_keys",

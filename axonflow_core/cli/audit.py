@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from axonflow_core.cli.audit_export import export
 from axonflow_core.cli.audit_keys import keys
-from axonflow_core.cli.configured_audit import server_keys
+from axonflow_core.cli.audit_options import audit_of, opened, server_keys, time_option, url_option
 from axonflow_core.cli.groups import Group
 from axonflow_core.cli.options import config_option, json_option
 
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 
 _POLL_S = 0.5
 
-url_option = click.option(
-    "--url", metavar="URL", help="The database. Default: the one of the configuration."
-)
 limit_option = click.option(
     "-n", "--limit", type=click.IntRange(1, 1_000), default=20, help="How many records. Default: 20"
 )
@@ -40,12 +37,19 @@ def audit() -> None:
 
 
 audit.add_command(keys)
+audit.add_command(export)
 
 
 # ── verify ────────────────────────────────────────────────────────────────────────────────────────
 
 
 @audit.command("verify", short_help="Check that every record is as it was written.")
+@click.argument(
+    "folder",
+    metavar="[DIR]",
+    required=False,
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+)
 @config_option
 @url_option
 @click.option(
@@ -67,6 +71,7 @@ audit.add_command(keys)
 @json_option
 def verify(
     *,
+    folder: Path | None,
     path: Path | None,
     url: str | None,
     given: tuple[str, ...],
@@ -74,7 +79,8 @@ def verify(
     is_json: bool,
 ) -> int:
     """Check that every record is as it was written, in its place, and that none is missing: none
-    of those that the database tells of, nor of those that heads were kept of elsewhere.
+    of those that the database tells of, nor of those that heads were kept of elsewhere. With DIR,
+    the folder of an export is verified, without the database.
 
     Exits with 1 where something is wrong, and names the first record of each chain that is.
     """
@@ -86,12 +92,32 @@ def verify(
         from axonflow_core.audit.verify import verify as verified
 
     keys = _public_keys(path, url, given)
-    with _opened(path, url) as connection, progress() as tell:
+    if folder is not None:
+        return _verify_folder(folder, keys, is_json=is_json)
+    with opened(path, url) as connection, progress() as tell:
         found = verified(connection, keys, tell, anchors=_anchors(path, url, anchors))
     if is_json:
         write_json(_as_json(found))
     else:
         _write_verification(found)
+    return OK if found.is_valid else CHECK_FAILED
+
+
+def _verify_folder(folder: Path, keys: tuple[bytes, ...], *, is_json: bool) -> int:
+    import attrs
+
+    from axonflow_core.audit.exported import verify_export
+    from axonflow_core.cli.display import progress, write_json, write_line
+    from axonflow_core.cli.failure import CHECK_FAILED, OK
+
+    with progress() as tell:
+        found = verify_export(folder, keys, tell)
+    if is_json:
+        write_json({"valid": found.is_valid, **attrs.asdict(found)})
+    else:
+        parts, chains = _counted(found.manifests, "part"), _counted(len(found.chains), "chain")
+        state = "as they were exported" if found.is_valid else str(found.fault)
+        write_line(f"{_counted(found.records, 'record')} in {parts} of {chains}: {state}")
     return OK if found.is_valid else CHECK_FAILED
 
 
@@ -108,14 +134,11 @@ def _public_keys(path: Path | None, url: str | None, given: tuple[str, ...]) -> 
 def _anchors(path: Path | None, url: str | None, given: tuple[Path, ...]) -> Iterator[SignedHead]:
     """The heads on the command line, else those of the configuration, as far as there are any."""
     from axonflow_core.audit.anchors import files_of, heads_in
-    from axonflow_core.config import load_config
-    from axonflow_core.config.values import AuditConfig
 
     if given:
         files = list(given)
     else:
-        audit = load_config(path).audit if url is None else AuditConfig(url=url)
-        files = [file for file in files_of(audit) if file.exists()]
+        files = [file for file in files_of(audit_of(path, url)) if file.exists()]
     for file in files:
         yield from heads_in(file)
 
@@ -164,7 +187,7 @@ def tail(
     last = 0
     with until_interrupted() as is_over:
         while True:
-            with _opened(path, url) as connection:
+            with opened(path, url) as connection:
                 records, last = newest(connection, limit, after=last)
             _write_records(records, is_json=is_json)
             if not is_followed or is_over():
@@ -173,26 +196,14 @@ def tail(
             time.sleep(_POLL_S)
 
 
-def _time(_: click.Context, option: click.Parameter, text: str | None) -> int | None:
-    """Microseconds since 1970, of a time in ISO 8601; UTC where it names no zone."""
-    if text is None:
-        return None
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        raise click.BadParameter("a time is written 2026-11-29 or 2026-11-29T12:30Z") from None
-    time = time if time.tzinfo else time.replace(tzinfo=UTC)
-    return round(time.timestamp() * 1_000_000)
-
-
 @audit.command("search", short_help="Show the records that fit, from the newest on.")
 @config_option
 @url_option
 @click.option("--tenant", help="Whose records. Default: everybody's.")
 @click.option("--user", help="A pseudonym (u_…), or the user's name or token with --tenant.")
 @click.option("--client", help="The id of a client.")
-@click.option("--since", metavar="TIME", callback=_time, help="Not before: 2026-11-29T12:30Z.")
-@click.option("--until", metavar="TIME", callback=_time, help="Before.")
+@time_option("--since", help="Not before: 2026-11-29T12:30Z.")
+@time_option("--until", help="Before.")
 @click.option(
     "--verdict",
     type=click.Choice(["allowed", "redacted", "needs_approval", "blocked", "error"]),
@@ -229,7 +240,7 @@ def search(
         from axonflow_core.audit.search import Filter, search_in
         from axonflow_core.policy.rules import Verdict
 
-    with _opened(path, url) as connection:
+    with opened(path, url) as connection:
         wanted = Filter(
             user=_pseudonym(connection, path, url, tenant, user),
             client=client,
@@ -301,16 +312,3 @@ def _written(one: Recorded) -> dict[str, Json]:
         "commitments": dict(one.commitments),
         **place,
     }
-
-
-# ── where ─────────────────────────────────────────────────────────────────────────────────────────
-
-
-@contextmanager
-def _opened(path: Path | None, url: str | None) -> Iterator[Connection]:
-    """The database that is named, or the configuration's."""
-    from axonflow_core.audit.databases.urls import database_of
-    from axonflow_core.config import load_config
-
-    with database_of(url or load_config(path).audit.url).reading() as connection:
-        yield connection

@@ -24,7 +24,7 @@ def list_(*, path: Path | None, is_json: bool) -> None:
     """List the key in use and the earlier ones, with the heads that the database has of each. The
     public keys are what a verifier elsewhere needs: `axonflow audit verify --public-key`."""
     from axonflow_core.audit.keys import Signer, key_id
-    from axonflow_core.cli.configured_audit import server_keys
+    from axonflow_core.cli.audit_options import server_keys
     from axonflow_core.cli.display import write_json, write_table
     from axonflow_core.config import load_config
     from axonflow_core.keys import written

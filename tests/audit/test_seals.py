@@ -34,6 +34,14 @@ async def test_a_head_stays_behind_every_so_many_records_and_at_the_end(database
     assert verified(database).faults == ()
 
 
+async def test_a_chain_may_end_where_a_head_stays(database: Path) -> None:
+    async with opened(database) as store:
+        for _ in range(9):  # the first record of a chain is the writer's
+            await store.append(call())
+    ((is_closed,),) = rows(database, "SELECT is_closed FROM heads")
+    assert is_closed and verified(database).faults == ()
+
+
 def test_a_head_stays_at_the_end_of_a_day() -> None:
     noon = 1_790_000_000_000_000
     before = Head("c", seq=3, at_us=noon)
@@ -70,6 +78,7 @@ async def of_version_1(database: Path) -> None:
         await append_all(store, [call(id=f"old-{n}") for n in range(5)])
     for statement in (
         "DROP TABLE seals",
+        "DROP TABLE exports",
         "DROP TABLE alembic_version",
         "UPDATE settings SET value = CAST('1' AS BLOB) WHERE name = 'version'",
     ):
