@@ -114,6 +114,7 @@ def test_what_is_no_iban_is_left_alone(policy: Policy, text: str) -> None:
         ("SSN: 123.45.6789", "123.45.6789"),
         ("SSNs are 123 45 6789", "123 45 6789"),
         ('{"employeeSsn": 123456789}', "123456789"),
+        ("ssn123456789", "123456789"),
         ('{"ssn": "123456789"}', "123456789"),
         ("| SSN | 123456789 |", "123456789"),
         ("**social_security_number:** `123456789`", "123456789"),
@@ -225,7 +226,11 @@ NATIONAL = {
 @pytest.mark.parametrize("kind", NATIONAL)
 def test_a_number_of_a_state_is_found(policy: Policy, kind: str) -> None:
     label, _, number = NATIONAL[kind].partition("|")
-    for text in (f"{label}{number}", f"She gave us: {label}{number}, and left."):
+    for text in (
+        f"{label}{number}",
+        f"({label.strip()}:{number})",
+        f"She gave us: {label}{number}, and left.",
+    ):
         assert (kind, number) in found(policy, text)
 
 

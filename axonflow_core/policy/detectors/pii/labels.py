@@ -20,11 +20,13 @@ def behind(labels: str, value: str) -> str:
 
 
 def start_of(value: str) -> Callable[[bytes, int, int], int]:
-    """(text, start, end of a candidate) -> where the `value` at its end begins."""
-    search = re.compile(rb"(?<![0-9A-Za-z])(?:%b)\Z" % value.encode()).search
+    """(text, start, end of a candidate) -> where the `value` at its end begins: at a word, or else
+    within one, as in `ssn123456789`."""
+    anywhere = re.compile(rb"(?:%b)\Z" % value.encode()).search
+    at_a_word = re.compile(rb"(?<![0-9A-Za-z])(?:%b)\Z" % value.encode()).search
 
     def start(data: bytes, start: int, end: int) -> int:
-        found = search(data, start, end)
+        found = at_a_word(data, start, end) or anywhere(data, start, end)
         return found.start() if found else start
 
     return start

@@ -31,6 +31,7 @@ class National:
     plain: str = ""
     """How it is written where it needs no label."""
     hint: str = NINE_DIGITS
+    """What a text has in which it stands so."""
 
     def detector(self) -> Detector:
         """The detector that finds it."""
@@ -41,7 +42,7 @@ class National:
             severity=Severity.HIGH,
             description=f"The text holds {self.name} (personal data).",
             pattern="|".join(self._patterns()),
-            hint=self.hint,
+            hint=self.hint if self.plain else _LABELS,
             accept=_valid(self.module, "|".join(filter(None, (self.shape, self.plain)))),
             load=lambda: standard(self.module),
         )
@@ -87,7 +88,6 @@ _NATIONAL = (
         module="es.nif",
         labels=r"(?-i:\bDNI|\bNIE|\bNIF)\b|documento nacional|\"(?:dni|nie|nif)\b",
         shape=r"\d{8}[ -]?[A-Z]|[XYZ][ -]?\d{7}[ -]?[A-Z]",
-        hint=CODE,
     ),
     National(
         type="it_codice_fiscale",
@@ -169,7 +169,6 @@ _NATIONAL = (
         module="ie.pps",
         labels=r"\bppsn?\b|\bpps[\W_]?n|personal public service",
         shape=r"\d{7} ?[A-W][A-IW]?",
-        hint=CODE,
     ),
     National(
         type="at_svnr",
@@ -271,6 +270,9 @@ _NATIONAL = (
         shape=r"\d{6}-?\d{2}-?\d{4}",
     ),
 )
+
+_LABELS = "|".join(f"(?i:{one.labels})" for one in _NATIONAL if not one.plain)
+"""The hint of all that want one."""
 
 # ── numbers that python-stdnum does not know ──────────────────────────────────────────────────────
 
