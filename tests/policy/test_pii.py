@@ -385,6 +385,8 @@ def test_one_that_is_written_like_others_is_found_by_a_word_for_it(
         "at 1712345678 and 1712345678901",
         "hosted-eu-20260812-09",
         "iPhone 15 2024 128",
+        "601 124 388 EUR, 601 124 388€ and 256 000 000",
+        "0399 0308 0301",
         "2024-01-02 12:34:56",
         "call us on 2024-01-02",
         "parcel 1234567890",

@@ -47,6 +47,10 @@ _JOINED_BEFORE = re.compile(rb"[0-9A-Za-z_][./-]\Z|\.\Z")
 _JOINED_BEHIND = re.compile(rb"\w|[./:-]\d|:[A-Fa-f]")
 _IS_IN_ROW = re.compile(rb"(?:\d|\b[0-9A-Fa-f]{2}) \Z")
 _IS_IN_ROW_OF_BYTES = re.compile(rb" {1,2}[0-9A-Fa-f]{2}\b")
+_UNIT = re.compile(
+    "\\s?(?:€|£|[$%]|(?:EUR|USD|GBP|CHF|SEK|NOK|DKK|PLN|CZK|[kMG]?B|k?m|kg)\\b)".encode()
+)
+"""What stands behind an amount in groups of three digits."""
 _OF_OTHERS = re.compile(r"(?i:[\W_]id|order|ticket|invoice|ref|case|session)\b|[a-z]Id\b")
 _OF_PHONES = re.compile(
     r"phone|t[ée]l|mob|cell|handy|fax|whats|sms|number|hotline|dial|ruf|calls? to"
@@ -149,6 +153,8 @@ def _is_written_so(written: _Written, data: bytes, start: int, end: int) -> bool
     is_long = len(digits) >= 8 if "(" in separators or len(sizes) >= 3 else len(digits) >= 9
     if not is_long or not (is_marked or set(separators) == {" "}):
         return False
+    if not is_marked and set(sizes[1:]) == {3} and _UNIT.match(data, end):
+        return False
     is_alone = "(" in separators or not (groups_before(data, start) or groups_behind(data, end))
     return is_alone and plans().are_written(digits, sizes)
 
@@ -158,14 +164,14 @@ _IS_NORTH_AMERICAN = re.compile(r"(?:1|001)?[2-9]\d\d[2-9]\d{6}")
 
 def _is_other(written: _Written) -> bool:
     """Whether the groups are rather those of something else: a code of the US post, a book, an
-    address of IP, a decimal number, a social security number, a card."""
+    address of IP, a decimal number, a social security number, an amount, a card."""
     digits, sizes, separators = written.digits, written.sizes, written.separators
     is_post_code = sizes == (5, 4) and separators == "-"
     is_book = digits.startswith(("978", "979")) and len(digits) == 13
     is_decimal = separators.count(".") == 1 or separators == "..."
     is_social = sizes == (3, 2, 4) and (digits[0] != "0" or "-" in separators)
-    is_card = set(sizes) == {4} and digits[0] != "0"
-    return is_post_code or is_book or is_decimal or is_social or is_card
+    is_amount = set(sizes[1:]) == {3} and "000" in digits
+    return is_post_code or is_book or is_decimal or is_social or is_amount or set(sizes) == {4}
 
 
 def _may_be_labelled(written: _Written) -> bool:
