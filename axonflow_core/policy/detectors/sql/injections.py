@@ -182,7 +182,8 @@ INJECTIONS = (
             rf"|select{B}pg_sleep|waitfor)"
         ),
         pattern=(
-            rf";{S}drop{B}\w+{S}--|;{S}alter{B}(?:table|user|database)\b|;{S}shutdown{S}(?:;|--|#|with{B}nowait)"
+            rf";{S}drop{B}\w+{S}--|;{S}alter{B}(?:table|user|database)\b"
+            rf"|;{S}shutdown{S}(?:;|--|#|with{B}nowait)"
             rf"|;{S}exec(?:ute)?{S}\(?{S}(?:xp_|sp_|master|immediate\b|@)"
             rf"|;{S}exec{S}\({S}['\"][^'\"]*['\"]{S}[+|]"
             rf"|;{S}delete{B}from{B}[\w.\"`\[\]]+{S}(?:;|--|where\b)"
