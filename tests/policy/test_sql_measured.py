@@ -12,17 +12,20 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from random import Random
+from time import process_time
 
 import pytest
 
 from axonflow_core.config.values import PoliciesConfig
 from axonflow_core.policy.detectors import sql
+from axonflow_core.policy.detectors.commands import COMMANDS
 from axonflow_core.policy.detectors.kinds import finder_of
+from axonflow_core.policy.detectors.sql.dangers import DANGERS
 from axonflow_core.policy.detectors.sql.injections import INJECTIONS
 from axonflow_core.policy.engine import Policy
 from axonflow_core.policy.rules import Mode, Phase
 from axonflow_core.policy.scoring import Share
-from axonflow_core.policy.views import views_of
+from axonflow_core.policy.views import View, views_of
 
 from .sql_answers import sql_answers
 
@@ -154,6 +157,36 @@ def test_a_statement_that_an_attack_was_put_into_is_an_injection(policy: Policy)
     attacks = [text for text in corpus(ATTACKS) if text.startswith((" UNION", " OR 1"))]
     queries = [f"SELECT id, title FROM news WHERE id = 1{attack}" for attack in attacks]
     assert ratio(share("in a query", queries, is_injection(policy, Mode.SQL))) >= 0.9
+
+
+FLOODS = (
+    *(
+        "' or a=b ",
+        "'x' or a=b ",
+        "/*a*/",
+        "/*",
+        "*/",
+        "a/**/b ",
+        "#\n select ",
+        "union (select a ",
+    ),
+    *("update a set b = ", "update a set b = c where ", "delete from a where ", "drop table the "),
+    *("rm -f / ", "curl a | b ", "what is rm -rf / ", "1; waitfor delay '0:0:5' ", " ", "(", "'"),
+)
+MEGABYTE = 1_000_000
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("flood", FLOODS)
+def test_a_hostile_megabyte_takes_no_kind_long(flood: str) -> None:
+    """Alone on a machine 50 ms, most of them a few."""
+    view = View((flood * (MEGABYTE // len(flood) + 1))[:MEGABYTE].encode())
+    for kind in (*sql.PARAMETERS, *DANGERS, *COMMANDS):
+        find = finder_of([kind])
+        find(View(b"warm up"))
+        began = process_time()
+        find(view)
+        assert process_time() - began < 0.25, kind.pattern
 
 
 def test_answers_about_databases_are_left_alone(policy: Policy) -> None:

@@ -32,12 +32,18 @@ def equals_itself(data: bytes, start: int, end: int) -> tuple[int, int] | None:
 
 
 def same_name(data: bytes, start: int, end: int) -> tuple[int, int] | None:
-    """A name that is compared with itself: `or x=x`, but not "and x=x"."""
+    """A name that is compared with itself: `or x=x`, but not "and x=x"; in capitals, or with
+    itself, also where the query ends: `OR x=y--`."""
     compared = _EQUAL.search(data, start, end)
-    if compared is None or compared[1].lower() != compared[2].lower():
+    if compared is None:
         return None
-    is_said = data[start : start + 1].islower() and data[start : start + 2] != b"or"
-    return (start, end) if not is_said or _TERMINATED.match(data, end) else None
+    is_said = data[start : start + 2].islower()
+    is_same = compared[1].lower() == compared[2].lower()
+    is_or = data[start : start + 2].lower() == b"or"
+    if is_same and (is_or or not is_said):
+        return start, end
+    is_ended = _TERMINATED.match(data, end) is not None
+    return (start, end) if is_ended and (is_same or not is_said) else None
 
 
 _FOREIGN = re.compile(

@@ -14,8 +14,7 @@ from axonflow_core.policy.detectors.sql.candidates import of_a_thing
 _NAME = r"[\w.\"`\[\]$*-]+"
 _IF = rf"(?:if{B}exists{B})?"
 _END_OF_STATEMENT = re.compile(rb"[\s+)]*(?:;|--|#|\Z)")
-_STATEMENT_ENDS = re.compile(rb";|\Z")
-_RESTRICTED = re.compile(rb"\bwhere\b", re.IGNORECASE)
+_WHERE_OR_END = re.compile(rb"\bwhere\b|;", re.IGNORECASE)
 _LONG = 1_000
 """Bytes in which a statement ends; of a longer one nothing is said."""
 _IN_ENDS = re.compile(rb"[\s+]*(?:;|--|cascade\b|[.?!]?[\s+]*\Z)", re.IGNORECASE)
@@ -40,10 +39,10 @@ def _of_all_rows(data: bytes, start: int, end: int) -> tuple[int, int] | None:
 
 def _changes_all_rows(data: bytes, start: int, end: int) -> tuple[int, int] | None:
     """`update users set admin = 1;`, without `where`."""
-    ending = _STATEMENT_ENDS.search(data, end, end + _LONG)
-    if ending is None or ending.start() == end + _LONG:
-        return None
-    return None if _RESTRICTED.search(data, end, ending.start()) else (start, ending.start())
+    decisive = _WHERE_OR_END.search(data, end, end + _LONG)
+    if decisive is None:
+        return (start, len(data)) if len(data) <= end + _LONG else None
+    return (start, decisive.start()) if decisive[0] == b";" else None
 
 
 DANGERS = (

@@ -167,6 +167,7 @@ INJECTIONS = (
             rf"|\bdata{B}infile{B}['\"]|\bmaster[.][.](?:xp_|sys)|0x[\da-f]{{12,}}{B}exec"
             rf"|\bis_srvrolemember{S}\(|\bserverproperty{S}\("
             rf"|['\"][\s+)]*select{B}[\w*,]+{B}from{B}information_schema\b"
+            rf"|\bfrom{B}information_schema[.]\w+{S};?{S}(?:--|#)"
             rf"|\bselect{B}current_setting{S}\(|\bcopy{B}\w+{B}(?:from|to){B}(?:program\b|'/etc/)"
         ),
     ),
@@ -204,7 +205,8 @@ INJECTIONS = (
         pattern=(
             rf"\bdeclare{B}@\w+{B}n?(?:var)?char{S}\(\d+\){B}(?:0x|set{B}@|select{B}@)"
             rf"|\bexec(?:ute)?[\s+(]+(?:master[.]|xp_\w|sp_(?:executesql|oacreate|password))"
-            rf"|['\"]{S}declare{B}@|['\"\d]{S}exec(?:ute)?[\s+(]+(?:master|[xs]p_|immediate|@)"
+            rf"|\bexec(?:ute)?{S}\({S}@\w+{S}\)|['\"]{S}declare{B}@"
+            rf"|['\"\d]{S}exec(?:ute)?[\s+(]+(?:master|[xs]p_|immediate|@)"
         ),
     ),
     # ── the rest of the query as a comment ──
