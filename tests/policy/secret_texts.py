@@ -7,7 +7,9 @@ import json
 import re
 import string
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from itertools import islice
 from random import Random
 from typing import Any
 
@@ -18,7 +20,8 @@ from axonflow_core.policy.detectors.secrets.gitleaks import SecretRule
 
 ALNUM = string.ascii_letters + string.digits
 HEX = string.hexdigits.lower()[:16]
-TRIES = 400
+SAMPLES = 3
+TRIES = 200
 
 
 def as_upstream(pattern: str) -> Any:
@@ -28,13 +31,13 @@ def as_upstream(pattern: str) -> Any:
     return re2.compile(pattern, options)
 
 
-def secrets(rule: SecretRule, count: int, seed: int = 0) -> Iterator[str]:
-    """Texts that the rule's pattern matches, made from it; fewer where few of `TRIES` do."""
-    made = Rstr(Random(f"{rule.id} {seed}"))
-    matches, python = as_upstream(rule.pattern), for_python(rule.pattern)
-    texts = (made.xeger(python) for _ in range(TRIES))
-    for _, text in zip(range(count), filter(matches.search, texts), strict=False):
-        yield text
+@cache
+def secrets(rule: SecretRule) -> Sequence[str]:
+    """`SAMPLES` texts that the rule's pattern matches, made from it; fewer where few do."""
+    made, matches = Rstr(Random(rule.id)), as_upstream(rule.pattern).search
+    python = for_python(rule.pattern)
+    texts = filter(matches, (made.xeger(python) for _ in range(TRIES)))
+    return tuple(islice(texts, SAMPLES))
 
 
 def for_python(pattern: str) -> str:
