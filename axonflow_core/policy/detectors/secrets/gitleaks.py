@@ -27,6 +27,12 @@ _PREFIX = r"[\w.-]{0,50}?"
 
 _GREEDY = (r"(?:.*|.*(?:[\r\n]{1,2}.*){1,5})", r"(?:.*?|.*?(?:[\r\n]{1,2}.*?){1,5})")
 
+_ENDS = (
+    r"""(?:[\x60'"\s;]|\\[nr]|$)""",
+    r"""(?:[\x60'"\s;,.:!?&|*#()<>{}\[\]\\]|[^\x00-\x7f]|$)""",
+)
+"""What ends a token in upstream's patterns, which are for code -> and in any text."""
+
 
 @frozen(kw_only=True)
 class Allowlist:
@@ -62,9 +68,11 @@ class SecretRule:
 
     @property
     def searched(self) -> str:
-        """The pattern without what it reads before a label, for RE2 fifty states at each byte; and
-        of several secrets behind a `curl` it takes the first."""
-        return self.pattern.replace(_PREFIX, "").replace(*_GREEDY)
+        """The pattern for texts of people: without what it reads before a label, for RE2 fifty
+        states at each byte; the first of several secrets behind a `curl`; and what ends a token in
+        a sentence ends it too, save behind a general label, whose values have no form."""
+        pattern = self.pattern.replace(_PREFIX, "").replace(*_GREEDY)
+        return pattern if self.id == GENERAL else pattern.replace(*_ENDS)
 
 
 def rules() -> Sequence[SecretRule]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from math import log2
 
 from axonflow_core.policy.detectors.secrets.forms import Candidate
@@ -90,4 +91,10 @@ def _tests(rule: SecretRule) -> Iterable[tuple[str, Regexp]]:
         words += map(quoted, allowlist.stopwords)
     tests = [(target, "|".join(f"(?:{one})" for one in patterns[target])) for target in patterns]
     tests.append(("secret", f"(?i:{'|'.join(words)})"))
-    return [(target, capturing(pattern)) for target, pattern in tests]
+    return [(target, _compiled(pattern)) for target, pattern in tests]
+
+
+@cache
+def _compiled(pattern: str) -> Regexp:
+    """Most rules have the same allowlists."""
+    return capturing(pattern)
