@@ -25,7 +25,7 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
 from attrs import field, fields, has
 
 from axonflow_core.frozen import evolve, frozen
-from axonflow_core.media import MediaKind, type_of_bytes
+from axonflow_core.media import MediaKind, split_data_url, text_of_bytes, type_of_bytes
 from axonflow_core.messages import (
     BuiltinTool,
     CachePoint,
@@ -156,6 +156,8 @@ _WORDS_OF_SCHEMAS = frozenset(
     "string object number integer boolean array null".split()
 ).union(_ANNOTATIONS)
 """What most of a schema is made of; it is not read."""
+_FILES = (MediaKind.BASE64, MediaKind.URL)
+"""What may hold a file in itself."""
 _SNIFFED = 512
 """Characters of base64 that tell a file of text from another."""
 _URL_SAFE = str.maketrans("-_", "+/")
@@ -266,8 +268,8 @@ def _collect_special(
         else:
             screened.fixed.append(FixedText(place, member, SIGNED_REASONING))
     elif kind is Media:
-        if value.kind is MediaKind.BASE64 and (text := _text_of_file(value)):
-            screened.fixed.append(FixedText(place, text, "a file in base64"))
+        if value.kind in _FILES and (text := _text_of_file(value)):
+            screened.fixed.append(FixedText(place, text, "a file"))
     else:
         _collect_schema(member, place, screened, set())
 
@@ -299,19 +301,29 @@ def _add_to_schema(text: str, place: Place, screened: ScreenedTexts, known: set[
 
 
 def _text_of_file(media: Media) -> str:
-    """The text of a file in base64; none of a file of another kind, as pictures and PDFs are."""
-    beginning = "".join(media.data[: 2 * _SNIFFED].split())
-    first = _decoded(beginning[:_SNIFFED])
-    if first.startswith(_UTF_16):
-        return _decoded(media.data).decode("utf-16", "replace")
-    is_text = (media.media_type or "").startswith("text/")
-    if not is_text and (type_of_bytes(first) or b"\0" in first or not _is_utf_8(first)):
+    """The text of a file in base64 or in a URL of its own; none of a file of another kind, as
+    pictures and PDFs are."""
+    media_type, data = media.media_type or "", media.data
+    if media.kind is not MediaKind.BASE64:
+        media_type, data = split_data_url(data) or ("", "")
+    is_text = media_type.startswith("text/")
+    beginning = "".join(data[: 2 * _SNIFFED].split())
+    if not is_text and not _may_be_text(_decoded(beginning[:_SNIFFED])):
         return ""
-    data = _decoded(media.data)
+    content = _decoded(data)
+    text = text_of_bytes(content)
+    return content.decode("latin-1") if text is None and is_text else text or ""
+
+
+def _may_be_text(first: bytes) -> bool:
+    """Whether a file that begins so may be a text."""
+    if first.startswith(_UTF_16):
+        return True
     try:
-        return data.decode()
+        _UTF_8().decode(first)
     except UnicodeDecodeError:
-        return data.decode("latin-1")
+        return False
+    return type_of_bytes(first) is None and b"\0" not in first
 
 
 def _decoded(data: str) -> bytes:
@@ -321,15 +333,6 @@ def _decoded(data: str) -> bytes:
         return b64decode(written, validate=True)
     except ValueError:
         return data.encode()
-
-
-def _is_utf_8(data: bytes) -> bool:
-    """Whether `data` is the beginning of a text in UTF-8."""
-    try:
-        _UTF_8().decode(data)
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 @cache

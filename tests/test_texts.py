@@ -339,6 +339,12 @@ def test_the_text_of_a_file_in_base64_is_read_whatever_its_type_says(data: bytes
         assert "say ü" in text
 
 
+@pytest.mark.parametrize("url", ["data:,say%204111", "data:text/x;base64,c2F5IDQxMTE="])
+def test_the_text_of_a_file_in_a_url_is_read(url: str) -> None:
+    assert fixed_in(Image(Media("url", url)))["say 4111"] == "a file"
+    assert fixed_in(Image(Media("url", "https://x.example/a.png"))) == {}
+
+
 def test_a_text_in_an_older_encoding_is_read_where_its_type_says_that_it_is_one() -> None:
     document = Document(Media("base64", b"say \xfc 4111", "text/csv"))
     assert "say ü 4111" in fixed_in(document)

@@ -18,7 +18,7 @@ from axonflow_core.json import to_json
 from axonflow_core.messages import Completion, Reasoning, StopReason, Text, ToolUse
 from axonflow_core.policy.detectors.detector import Detector
 from axonflow_core.policy.engine import Policy
-from axonflow_core.policy.rules import Action, Phase, Severity
+from axonflow_core.policy.rules import Action, Phase, Rule, Severity
 from axonflow_core.stream import (
     Batch,
     BlockStart,
@@ -422,8 +422,6 @@ def test_what_cannot_be_replaced_in_arguments_stops_the_call() -> None:
 
 
 def _rule(pattern: str) -> Any:
-    from axonflow_core.policy.rules import Rule
-
     return Rule(name="pair", action=Action.REDACT, pattern=pattern)
 
 
@@ -486,3 +484,13 @@ def test_a_call_that_is_not_complete_does_not_leave() -> None:
     screen.end(is_complete=False)
     screen.judge()
     assert screen.taken() is None
+
+
+@pytest.mark.parametrize("kind", [Text, Reasoning, ToolUse])
+def test_what_is_searched_is_the_pieces_joined_with_nothing_between(kind: type) -> None:
+    """Source: NVIDIA-NeMo/Guardrails#1197, where "ass" and "isting" were two words."""
+    words = Policy((Rule(name="rude", action=Action.BLOCK, pattern=r"\bass\b"),), ())
+    for pieces, is_stopped in ((['{"a": "ass', 'isting"}'], False), (['{"a": "as', 's"}'], True)):
+        screen = AnswerScreen(words)
+        passed_by(screen, reads_of(kind, pieces))
+        assert (screen.stop is not None) is is_stopped
