@@ -15,9 +15,9 @@ class Mask(NamedTuple):
 
 
 def masked(text: str, masks: Sequence[Mask]) -> str:
-    """`text` with its masks."""
+    """`text` with its masks; of several that begin at one place the longest is shown."""
     pieces, position = [], 0
-    for start, end, mask in sorted(masks):
+    for start, end, mask in sorted(masks, key=lambda one: (one.start, -one.end)):
         if start >= position:
             pieces += [text[position:start], mask]
         position = max(position, end)

@@ -255,6 +255,12 @@ _FILLER = st.sampled_from(
         "a@b.",
         '"',
         "１２３",
+        "%34111",
+        "&#49;",
+        r"\u0031",
+        "%",
+        "&amp;",
+        ";",
         " ",
     ]
 )
@@ -343,6 +349,11 @@ def masked_text(*batches: Batch) -> str:
 def test_a_secret_over_two_blocks_of_text_is_found() -> None:
     batches = [(TextDelta("it is 123-4", 0),), (TextDelta("5-6789, yes", 1),)]
     assert masked_text(*batches) == "it is [REDACTED:us_ssn], yes"
+
+
+def test_a_secret_in_one_that_began_in_the_block_before_has_no_mask_of_its_own() -> None:
+    batches = [(TextDelta("é", 0),), (TextDelta(f"{SSN}éx@example.com ", 1),)]
+    assert masked_text(*batches) == "[REDACTED:email] "
 
 
 def test_a_secret_that_begins_where_a_block_does_is_found() -> None:
