@@ -24,7 +24,7 @@ Look: TypeAlias = Callable[[bytes], Any]
 Clue: TypeAlias = tuple[tuple[str, ...], str]
 """The keywords of a detector, and its hint."""
 
-MAX_SCREENED = 4_096
+MAX_SCREENED = 1_024
 """Bytes of a text that one search for all hints reads. Where its automaton does not fit into RE2's
 memory it takes a microsecond for each."""
 _NOBODY: Set[int] = frozenset()

@@ -49,6 +49,7 @@ _CONTINUATION = bytes(range(0x80, 0xC0))
 """The bytes of UTF-8 that begin no character."""
 _CHANGING = b"%&\\" + bytes(range(0x80, 0x100)) + "".join(CONTROLS).encode()
 """Bytes without which a text has one form."""
+_SLICE = 65_536
 _STEP = 1_024
 """Bytes between two places at which the characters before are counted."""
 
@@ -139,13 +140,19 @@ def views_of(text: str) -> list[View]:
     """The views of a text, itself first."""
     data = text.encode("utf-8", "surrogatepass")
     views = [View(data)]
-    if len(data.translate(None, _CHANGING)) < len(data):
+    if _has_changing(data):
         if len(text) <= MAX_WHOLE:
             views += _views(text, None)
         else:
             for part in _parts(text):
                 views += _views(text[part.start : part.end], part)
     return views
+
+
+def _has_changing(data: bytes) -> bool:
+    """Whether there may be other forms. A slice at a time: each keeps the interpreter's lock."""
+    slices = (data[start : start + _SLICE] for start in range(0, len(data), _SLICE))
+    return any(len(one.translate(None, _CHANGING)) < len(one) for one in slices)
 
 
 def _views(text: str, part: _Part | None) -> Iterator[View]:

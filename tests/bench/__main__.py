@@ -11,7 +11,18 @@ from importlib.metadata import version
 
 from axonflow_core.json import dumps
 
-from . import audit, calls, codecs, cold, governed, instructions, routing, server, transport
+from . import (
+    audit,
+    calls,
+    codecs,
+    cold,
+    governed,
+    instructions,
+    policies,
+    routing,
+    server,
+    transport,
+)
 from .rows import Row, table
 
 
@@ -21,7 +32,7 @@ def main() -> None:
         "sections",
         nargs="*",
         metavar="SECTION",
-        help="audit calls cold codecs governed instructions routing server transport",
+        help="audit calls cold codecs governed instructions policies routing server transport",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object")
     parser.add_argument("--uvloop", action="store_true", help="rows on uvloop, too")
@@ -34,6 +45,7 @@ def main() -> None:
         "codecs": codecs.measure,
         "governed": governed.measure,
         "instructions": instructions.measure,
+        "policies": policies.measure,
         "routing": routing.measure,
         "server": server.measure,
         "transport": lambda: transport.measure(with_uvloop=given.uvloop),

@@ -1,0 +1,128 @@
+"""What screening costs, as ratios of work of the same process: with a margin of three, since other
+load makes all of it slower, and not by the same factor. `tests.bench policies` has the bars."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from axonflow_core.governance.screening import evaluated
+from axonflow_core.policy.detectors import DETECTORS
+from axonflow_core.policy.detectors.detector import Detector
+from axonflow_core.policy.patterns import united
+from axonflow_core.policy.rules import Phase
+from axonflow_core.policy.searches import MAX_SPANS
+from axonflow_core.policy.views import View, views_of
+
+from ..bench import policies as bench
+from . import noise
+
+pytestmark = pytest.mark.thorough
+REFERENCE_US = 2_800
+"""What `reference_us` is on a quiet machine of 2026, on which the bars are told."""
+MARGIN = 3
+KB, MB = bench.KB, bench.MB
+
+
+def reference_us() -> float:
+    """CPU time of work that is always the same."""
+    return min(bench.cpu_us(lambda: sum(one * one for one in range(100_000))) for _ in range(5))
+
+
+def is_within(taken_us: float, allowed_us: float) -> bool:
+    if taken_us <= allowed_us:
+        return True
+    return taken_us / reference_us() <= MARGIN * allowed_us / REFERENCE_US
+
+
+def test_noise_is_slower_than_english_for_an_automaton_of_all_hints() -> None:
+    """The control: what the bars hold away is there, and is measured."""
+    hints = tuple(dict.fromkeys(one.hint for one in DETECTORS if one.hint))
+    noisy = noise.KINDS["random printable"](20 * KB).encode()
+    find, each = united(hints), [united((hint,)) for hint in hints]
+    together = bench.cpu_us(lambda: list(find.finditer(noisy)))
+    alone = bench.cpu_us(lambda: [one.search(noisy) for one in each])
+    assert together > alone
+
+
+@pytest.mark.parametrize(("name", "size", "with_secrets", "allowed"), bench.WARM)
+def test_a_clean_text_costs_what_it_may(
+    name: str, size: int, with_secrets: bool, allowed: float
+) -> None:
+    policy, text = bench.policy(with_secrets=with_secrets), noise.english(size)
+    evaluate = lambda: policy.evaluate(Phase.REQUEST, {"text": text})  # noqa: E731
+    evaluate()
+    assert is_within(min(bench.cpu_us(evaluate, 5) for _ in range(5)), allowed), name
+
+
+def test_the_first_text_of_a_process_is_no_surprise() -> None:
+    taken = bench.cold_run()
+    assert taken.pop("MB") < bench.COLD_MB
+    slow = {kind: us for kind, us in taken.items() if not is_within(us, bench.COLD_US)}
+    assert not slow
+
+
+@pytest.mark.parametrize("detector", DETECTORS, ids=lambda one: one.type)
+def test_no_text_is_hostile_to_a_detector(detector: Detector) -> None:
+    """Neither its automata, fall-backs included, nor the checks of what they match."""
+    find = detector.finder()
+    for name, text in noise.hostile(detector.keywords, MB // 16):
+        view = View(text.encode())
+        before = time.process_time()
+        spans = find(view)
+        taken = (time.process_time() - before) * 1e6
+        assert is_within(taken, bench.CHECKED_US / 16), name
+        assert len(spans) <= MAX_SPANS
+
+
+@pytest.mark.parametrize("name", noise.KINDS)
+def test_ten_times_the_text_costs_ten_times_as_much(name: str) -> None:
+    policy = bench.policy()
+    texts = [noise.KINDS[name](size) for size in (30 * KB, 300 * KB)]
+    for text in texts:
+        policy.evaluate(Phase.REQUEST, {"text": text})
+    short, long = (
+        min(bench.cpu_us(lambda t=t: policy.evaluate(Phase.REQUEST, {"text": t})) for _ in range(3))  # type: ignore[misc]
+        for t in texts
+    )
+    assert long < 10 * MARGIN * short
+
+
+@pytest.mark.parametrize("text", bench.FULL.values(), ids=bench.FULL)
+@pytest.mark.parametrize("phase", Phase)
+def test_the_event_loop_has_its_turn_while_a_long_text_is_judged(phase: Phase, text: str) -> None:
+    """Against a thread that computes, for which the loop waits until the interpreter switches: 5
+    ms, more on a machine with other load. The least of two runs: none can be too low."""
+    policy, long = bench.policy(), noise.repeated(text, MB // 4)
+    computing = min(late_s(lambda: asyncio.to_thread(_compute)) for _ in range(2))
+    judging = min(late_s(lambda: evaluated(policy, phase, {"text": long})) for _ in range(2))
+    assert judging < max(MARGIN * computing, 0.02)
+
+
+def test_a_loop_that_judges_itself_has_no_turn() -> None:
+    """The control of the test above."""
+    policy, text = bench.policy(), noise.repeated(bench.FULL["numbers"], MB)
+
+    async def judged() -> None:
+        policy.evaluate(Phase.REQUEST, {"text": text})
+
+    assert late_s(judged) > 0.05
+
+
+def _compute() -> None:
+    end = time.perf_counter() + 0.1
+    while time.perf_counter() < end:
+        pass
+
+
+def late_s(work: Callable[[], Awaitable[object]]) -> float:
+    """How long the event loop waited for its turn at most, in seconds."""
+    return bench.lateness_us(work) / 1e6
+
+
+def test_the_forms_of_a_long_text_are_those_of_its_parts() -> None:
+    views = views_of(noise.english(MB) + " %41 " + noise.english(MB))
+    assert sum(len(view.data) for view in views[1:]) < 10 * KB
