@@ -32,7 +32,7 @@ def texts(keyword: str = "") -> Iterator[str]:
     """An answer with a secret of each rule that has that keyword, or all."""
     for rule in rules():
         if not keyword or any(each.startswith(keyword) for each in rule.keywords):
-            for secret in secrets(rule, 1):
+            for secret in secrets(rule)[:1]:
                 yield f"{BEFORE}{rule.keywords[0]}\n{secret} {AFTER}"
 
 
