@@ -24,6 +24,8 @@ from .spending import CENT, JANUARY_US, counters, same
 
 SPENDER = Path(__file__).parent / "spender.py"
 LIMIT_CENTS = 400
+MORE_CENTS = 20_000
+"""More than workers spend before the kills."""
 EDGE_US = span(Period.DAILY, JANUARY_US).ends_us
 
 
@@ -33,59 +35,76 @@ class Spent(NamedTuple):
     billed: int
     settled: int
     kills: int
+    """Of workers that were spending."""
+
+
+class Living(NamedTuple):
+    """A process that calls, and its first line."""
+
+    process: subprocess.Popen[bytes]
+    first: bytes
+
+    def lines(self) -> list[bytes]:
+        """All that it told, once it has ended."""
+        with self.process:
+            assert self.process.stdout is not None
+            return [self.first, *self.process.stdout]
 
 
 def run(
-    database: Path, *, workers: int, kills: int, seed: int, edge_us: int = 0, how: str = "store"
+    database: Path,
+    *,
+    workers: int,
+    kills: int,
+    seed: int,
+    edge_us: int = 0,
+    how: str = "store",
+    limit: int = LIMIT_CENTS,
 ) -> Spent:
     """Spend with so many workers at once; each is killed and begun again, so many times in all, and
     then the last ones end by themselves."""
     draw = random.Random(seed)
-    living = [start(database, edge_us, how) for _ in range(workers)]
-    billed = 0
+    arguments = [str(database), str(limit / 100), str(edge_us), how]
+    living = [start(arguments) for _ in range(workers)]
+    billed, spending = 0, 0
     for _ in range(kills):
         victim = draw.randrange(workers)
         time.sleep(draw.uniform(0.1, 0.4))
-        living[victim].kill()
-        billed += lines(living[victim])
-        living[victim] = start(database, edge_us, how)
-    billed += sum(lines(process) for process in living)
-    return Spent(billed, sum(counters(database).values()) // CENT, kills)
+        living[victim].process.kill()
+        told = living[victim].lines()
+        billed += told.count(b"billed\n")
+        spending += b"done\n" not in told
+        living[victim] = start(arguments)
+    billed += sum(each.lines().count(b"billed\n") for each in living)
+    return Spent(billed, sum(counters(database).values()) // CENT, spending)
 
 
-def start(database: Path, edge_us: int, how: str) -> subprocess.Popen[bytes]:
-    arguments = [str(database), str(LIMIT_CENTS / 100), str(edge_us), how]
+def start(arguments: list[str]) -> Living:
     process = subprocess.Popen([sys.executable, SPENDER, *arguments], stdout=subprocess.PIPE)
     assert process.stdout is not None
-    process.stdout.readline()  # it calls
-    return process
-
-
-def lines(process: subprocess.Popen[bytes]) -> int:
-    """How many calls a process had billed, once it has ended."""
-    with process:
-        assert process.stdout is not None
-        return 1 + process.stdout.read().count(b"billed\n")
+    return Living(process, process.stdout.readline())
 
 
 def show(what: str, spent: Spent, bound: int) -> None:
     print(  # noqa: T201
-        f"{what}: limit {LIMIT_CENTS}, billed {spent.billed}, on record {spent.settled}, "
-        f"without one {spent.billed - spent.settled}, {spent.kills} kills, bound {bound}"
+        f"{what}: billed {spent.billed}, on record {spent.settled}, without one "
+        f"{spent.billed - spent.settled}, {spent.kills} kills of workers that spent, bound {bound}"
     )
 
 
-def bound_of(periods: int, kills: int) -> int:
+def bound_of(periods: int, kills: int, limit: int = LIMIT_CENTS) -> int:
     """What may be billed: the limits, and what was under way at each kill."""
-    return periods * LIMIT_CENTS + kills * CALLERS
+    return periods * limit + kills * CALLERS
 
 
 @pytest.mark.thorough
 def test_kills_and_restarts_admit_no_more_than_the_limit(database: Path) -> None:
-    spent = run(database, workers=2, kills=3, seed=2)
-    show("two workers", spent, bound_of(1, 3))
-    assert spent.settled <= LIMIT_CENTS
-    assert spent.billed <= bound_of(1, 3)
+    limit = 10 * LIMIT_CENTS
+    spent = run(database, workers=2, kills=3, seed=2, limit=limit)
+    bound = bound_of(1, spent.kills, limit)
+    show("two workers", spent, bound)
+    assert spent.settled <= limit
+    assert spent.billed <= bound
     assert same(database)
 
 
@@ -111,8 +130,10 @@ def test_counters_in_memory_refill_with_every_restart(database: Path) -> None:
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("seed", range(5))
 def test_many_kills_admit_no_more_than_the_limit(database: Path, seed: int) -> None:
-    spent = run(database, workers=3, kills=20, seed=seed)
-    show(f"seed {seed}, three workers", spent, bound_of(1, 20))
-    assert spent.settled <= LIMIT_CENTS
-    assert spent.billed <= bound_of(1, 20)
+    spent = run(database, workers=3, kills=20, seed=seed, limit=MORE_CENTS)
+    bound = bound_of(1, spent.kills, MORE_CENTS)
+    show(f"seed {seed}, three workers", spent, bound)
+    assert spent.kills > 3
+    assert spent.settled <= MORE_CENTS
+    assert spent.billed <= bound
     assert same(database)
