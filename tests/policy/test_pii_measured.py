@@ -25,6 +25,7 @@ from axonflow_core.policy.views import views_of
 from .generated import (
     IDENTIFIERS,
     LABELLED,
+    NATIONAL,
     PHONE_REGIONS,
     TEMPLATES,
     Planted,
@@ -38,6 +39,7 @@ from .hard_negatives import HARD_NEGATIVES
 QUICK = 2
 THOROUGH = 300
 """Texts for each template, and texts for each kind of hard negative."""
+TYPES = list(dict.fromkeys([*IDENTIFIERS, *LABELLED, *NATIONAL]))
 SEPARATORS = [" ", ", ", ",", "\n", "\t", "; ", " | ", " / ", " and "]
 
 
@@ -192,6 +194,29 @@ def test_any_two_identifiers_in_one_text_are_both_found(policy: Policy, first: s
         assert is_found(policy, Planted(second, text, behind, len(text))), text
 
 
+def of_any_type(kind: str, random: Random) -> tuple[str, str]:
+    """The label that an identifier of that type wants, if any, and one."""
+    if kind in IDENTIFIERS:
+        return "", IDENTIFIERS[kind](random)
+    if kind in NATIONAL:
+        label, _, number = NATIONAL[kind].partition("|")
+        return label, number
+    make, labels = LABELLED[kind]
+    return f"{labels[0]} ", make(random)
+
+
+@pytest.mark.parametrize("first", TYPES)
+def test_identifiers_of_any_two_types_are_both_found(policy: Policy, first: str) -> None:
+    random = Random(f"any {first}")
+    for second in TYPES:
+        (before, one), (between, other) = of_any_type(first, random), of_any_type(second, random)
+        separator = random.choice([", ", "\n", "; ", " | ", " and "])
+        text = f"{before}{one}{separator}{between}{other}"
+        start = len(text) - len(other)
+        assert is_found(policy, Planted(first, text, len(before), len(before) + len(one))), text
+        assert is_found(policy, Planted(second, text, start, len(text))), text
+
+
 @pytest.mark.thorough
 def test_many_identifiers_in_one_text_are_all_found(policy: Policy) -> None:
     random, missed = Random(9), Counter[str]()
@@ -231,13 +256,15 @@ def test_no_text_makes_a_detector_raise_or_find_what_is_outside_of_it(
 
 def test_every_text_with_a_finding_has_a_hint_of_its_detector() -> None:
     random = Random(10)
-    texts = [TEMPLATES[1].format(make(random)) for make in IDENTIFIERS.values() for _ in range(20)]
+    texts = [TEMPLATES[1].format(make(random)) for make in IDENTIFIERS.values() for _ in range(8)]
     for kind in LABELLED:
         texts += [one.text for one in planted_with_label(kind, random, 1)]
     found = set()
-    for text, detector in product(texts, DETECTORS):
+    texts += [number.replace("|", "") for number in NATIONAL.values()]
+    personal = [detector for detector in DETECTORS if detector.category == "pii"]
+    for text, detector in product(texts, personal):
         for view in views_of(text):
             if detector.finder()(view):
                 found.add(detector.type)
                 assert compiled(detector.clue).search(view.data) is not None, (detector.type, text)
-    assert found >= {*IDENTIFIERS, *LABELLED}
+    assert found >= set(TYPES)

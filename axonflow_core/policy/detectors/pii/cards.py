@@ -14,14 +14,12 @@ from axonflow_core.policy.detectors.detector import Detector
 from axonflow_core.policy.detectors.numbers import (
     SEPARATOR,
     digits,
-    groups_before,
-    groups_behind,
     is_part_of_longer,
     luhn,
 )
 from axonflow_core.policy.detectors.pii.hints import NINE_DIGITS
 from axonflow_core.policy.detectors.pii.labels import words_before
-from axonflow_core.policy.detectors.pii.runs import are_numbers
+from axonflow_core.policy.detectors.pii.runs import is_apart
 from axonflow_core.policy.rules import Action, Severity
 
 _MASTERCARD = rb"(?:5[1-5]\d\d|222[1-9]|22[3-9]\d|2[3-6]\d\d|27[01]\d|2720)\d{12}"
@@ -81,16 +79,9 @@ def _card(data: bytes, start: int, end: int) -> tuple[int, int] | None:
         is_even = len(set(_NOT_DIGITS.findall(data, start, end))) == 1
         networks = _NARROW if shape == (4, 4, 4, 4) else _ANY
         if is_even and shape in _GROUPS and _is_card(data, start, end, networks):
-            return (start, end) if _is_apart(data, start, end) else None
+            is_one = is_apart(data, start, end, others=1) or _has_word(data, start)
+            return (start, end) if is_one else None
     return None
-
-
-def _is_apart(data: bytes, start: int, end: int) -> bool:
-    """Whether the groups are not from the middle of a row of numbers: a year and a security code
-    may stand around a card, or other cards."""
-    before, behind = groups_before(data, start), groups_behind(data, end)
-    is_short = len(before) <= 1 and len(behind) <= 1
-    return is_short or (are_numbers(before) and are_numbers(behind)) or _has_word(data, start)
 
 
 def _is_card(data: bytes, start: int, end: int, networks: re.Pattern[bytes]) -> bool:

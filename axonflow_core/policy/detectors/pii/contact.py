@@ -44,9 +44,11 @@ def _email(data: bytes, start: int, end: int) -> tuple[int, int] | None:
 
 # ── IP ────────────────────────────────────────────────────────────────────────────────────────────
 
-_IS_JOINED_BEFORE = re.compile(rb"-\Z|[A-Za-z]/\Z|(?<![0-9.])[0-9]*\.[0-9]+[ ,]\Z")
-"""Part of a word, or in a row of decimal numbers, as in the paths of SVG: `2.12 3.51.98.32`."""
+_IS_JOINED_BEFORE = re.compile(rb"-\Z|[A-Za-z]/\Z")
 _IS_JOINED_BEHIND = re.compile(rb"[.-]?\w")
+_IS_IN_ROW_BEFORE = re.compile(rb"(?<![0-9.])[0-9]*\.[0-9]+[ ,]\Z")
+_IS_IN_ROW_BEHIND = re.compile(rb"[ ,]?-?\.?[0-9]")
+"""In a row of decimal numbers, as in the paths of SVG: `2.12 3.51.98.32 2.03`."""
 _is_version = words_before(
     r"(?:\bversion|\bver|\brelease|\bbuild|\bfirmware|\bdriver|\bsection|\bchapter|\bclause"
     r"|\brev|§)[\W_]{0,4}(?:is |no )?\Z|\bv\.?\Z|[=~^<>]=\Z"
@@ -81,8 +83,10 @@ def _ipv4(data: bytes, start: int, end: int) -> tuple[int, int] | None:
 
 
 def _is_joined(data: bytes, start: int, end: int) -> bool:
-    before = _IS_JOINED_BEFORE.search(data, max(0, start - 16), start)
-    return before is not None or _IS_JOINED_BEHIND.match(data, end) is not None
+    before = data[max(0, start - 16) : start]
+    is_part = _IS_JOINED_BEFORE.search(before) or _IS_JOINED_BEHIND.match(data, end)
+    is_in_row = _IS_IN_ROW_BEFORE.search(before) and _IS_IN_ROW_BEHIND.match(data, end)
+    return is_part is not None or is_in_row is not None
 
 
 _IS_HEX_JOINED_BEHIND = re.compile(rb"[\w:]|\.\w")

@@ -8,14 +8,12 @@ from axonflow_core.policy.detectors.detector import Detector
 from axonflow_core.policy.detectors.numbers import (
     SEPARATOR,
     digits,
-    groups_before,
-    groups_behind,
     is_part_of_longer,
     standard,
 )
 from axonflow_core.policy.detectors.pii.hints import CODE, NINE_DIGITS
 from axonflow_core.policy.detectors.pii.labels import behind, start_of, words_before
-from axonflow_core.policy.detectors.pii.runs import are_numbers, is_aadhaar
+from axonflow_core.policy.detectors.pii.runs import is_aadhaar, is_apart
 from axonflow_core.policy.rules import Action, Severity
 
 # ── Aadhaar ───────────────────────────────────────────────────────────────────────────────────────
@@ -35,11 +33,8 @@ def _aadhaar(data: bytes, start: int, end: int) -> tuple[int, int] | None:
     begin = _aadhaar_start(data, start, end)
     if not is_aadhaar(digits(data, begin, end)) or is_part_of_longer(data, begin, end):
         return None
-    if begin == start and b"\n" in data[start:end]:
-        return None
-    if begin == start and not (
-        are_numbers(groups_before(data, begin)) and are_numbers(groups_behind(data, end))
-    ):
+    is_plain = begin == start
+    if is_plain and (b"\n" in data[start:end] or not is_apart(data, start, end, others=0)):
         return None
     return begin, end
 

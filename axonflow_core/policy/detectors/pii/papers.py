@@ -21,7 +21,9 @@ _DAY = re.compile(rb"(?:19|20)\d\d([-/.]?)(?:0\d|1[0-2])\1[0-3]\d")
 
 def _paper(data: bytes, start: int, end: int) -> tuple[int, int] | None:
     """The number, if it has digits enough and is not the day until which the paper is valid."""
-    is_number = len(digits(data, start, end)) >= _MIN_DIGITS and not _DAY.match(data, start, end)
+    is_number = len(digits(data, start, end)) >= _MIN_DIGITS and not _DAY.fullmatch(
+        data, start, end
+    )
     return (start, end) if is_number and not is_part_of_longer(data, start, end) else None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from axonflow_core.policy.detectors.numbers import luhn, standard
+from axonflow_core.policy.detectors.numbers import groups_before, groups_behind, luhn, standard
 
 
 def is_aadhaar(number: bytes) -> bool:
@@ -14,6 +14,23 @@ def is_aadhaar(number: bytes) -> bool:
         return False
     is_right: bool = standard("verhoeff").checksum(number.decode()) == 0
     return is_right
+
+
+def is_apart(data: bytes, start: int, end: int, *, others: int) -> bool:
+    """Whether a number in groups is not from the middle of a row of numbers. It is apart where its
+    groups are parted by something else than blanks, and where on either side stand other numbers,
+    groups of other sizes, or no more than so many `others`: the year before a card, the security
+    code behind it."""
+    if data[start:end].translate(None, b"0123456789 \t\r\n"):
+        return True
+    before, behind = groups_before(data, start), groups_behind(data, end)
+    return _are_apart(before, before[-1:], others) and _are_apart(behind, behind[:1], others)
+
+
+def _are_apart(groups: Sequence[bytes], nearest: Sequence[bytes], others: int) -> bool:
+    is_large = any(len(group) > 4 for group in nearest)
+    is_other = is_large or all(len(group) != 4 for group in groups)
+    return len(groups) <= others or is_other or are_numbers(groups)
 
 
 def are_numbers(groups: Sequence[bytes]) -> bool:
