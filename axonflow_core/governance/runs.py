@@ -270,7 +270,7 @@ class Run:
                 continue
             place = max(start, piece.start) - piece.start, min(end, piece.end) - piece.start
             masks = piece.held.masks.setdefault((piece.batch, piece.event), [])
-            masks.append(Mask(*place, text))
+            masks.append(Mask(*place, text, start))
             piece.held.is_redacted |= is_redacted
             text = ""
 

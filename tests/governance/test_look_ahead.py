@@ -354,6 +354,8 @@ def test_a_secret_over_two_blocks_of_text_is_found() -> None:
 def test_a_secret_in_one_that_began_in_the_block_before_has_no_mask_of_its_own() -> None:
     batches = [(TextDelta("é", 0),), (TextDelta(f"{SSN}éx@example.com ", 1),)]
     assert masked_text(*batches) == "[REDACTED:email] "
+    batches = [(TextDelta("a@b.", 0),), (TextDelta("Project Aurora.", 1),)]
+    assert masked_text(*batches) == "[REDACTED:email]."
 
 
 def test_a_secret_that_begins_where_a_block_does_is_found() -> None:

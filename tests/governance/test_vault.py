@@ -29,6 +29,7 @@ from axonflow_core.policy.engine import Policy
 from axonflow_core.policy.masks import Redaction
 from axonflow_core.policy.policies import Policies
 from axonflow_core.policy.rules import Action, Phase, Rule, Verdict
+from axonflow_core.policy.terms import CATEGORIES
 from axonflow_core.stream import (
     Batch,
     BlockStart,
@@ -51,7 +52,11 @@ RULES = (
 )
 CONFIG = PoliciesConfig(
     rules=RULES,
-    actions={"pii": Action.REDACT, "us_ssn": Action.BLOCK},
+    actions={
+        **dict.fromkeys(CATEGORIES, Action.LOG),
+        "pii": Action.REDACT,
+        "us_ssn": Action.BLOCK,
+    },
     redaction=Redaction.REVERSIBLE,
 )
 POLICY = Policy.build(CONFIG)
