@@ -6,7 +6,7 @@ answer nothing reaches a client in any.
 
 The tables of positions and of delays are printed by
 
-    pytest -s -k table tests/together/test_screening.py
+    pytest -s -m "" -k table tests/together/test_screening.py
 """
 
 from __future__ import annotations
@@ -153,6 +153,7 @@ NOT_SAID = {"an option", "an unknown block", "how a member is spelled"}
 """What each dialect has words of its own for, or no words."""
 
 
+@pytest.mark.thorough
 async def test_the_table_of_positions() -> None:
     table: dict[str, Counter[str]] = {position: Counter() for position in POSITIONS}
     for party in PARTIES:
