@@ -235,6 +235,7 @@ def test_every_type_of_a_state_has_a_number_here() -> None:
         "o'brien@example.org",
         "jane@exämple.de",
         "ä@пример.рф",
+        "ä@пpимep.pф",
         "x_1@xn--mnchen-3ya.de",
     ],
 )

@@ -16,7 +16,7 @@ _LETTERS = "\u00c0-\u1fff\u2c00-\u2dff\u3040-\ud7ff\uf900-\ufdff"
 """Letters beyond ASCII, near enough, as ranges of a class."""
 _LOCAL = re.compile(rf"[0-9A-Za-z_{_LETTERS}][0-9A-Za-z_.%+'{_LETTERS}-]{{0,63}}\Z")
 _LABEL = rf"[0-9A-Za-z{_LETTERS}][0-9A-Za-z{_LETTERS}-]*"
-_TOP = rf"[A-Za-z]{{2,}}\b|(?i:xn--)[0-9A-Za-z-]+|[{_LETTERS}]{{2,}}"
+_TOP = rf"[A-Za-z]{{2,}}\b|(?i:xn--)[0-9A-Za-z-]+|[A-Za-z{_LETTERS}]{{2,}}"
 _FILES = frozenset(
     b"png jpg jpeg gif svg webp pdf js mjs ts jsx tsx css html json yaml yml txt service".split()
 )
