@@ -79,8 +79,42 @@ class _Written(NamedTuple):
         return len(self.sizes) > 1 and max(self.sizes) <= 9
 
 
+class _Candidate(NamedTuple):
+    """What the pattern found, without its label and its extension."""
+
+    start: int
+    groups: list[tuple[int, int]]
+    """Where each of its groups of digits is."""
+    is_labelled: bool
+    has_country: bool
+
+    @property
+    def fewest(self) -> int:
+        """How many groups the number has at least: behind a label, a country or an area in
+        parentheses the last ones may be of another number."""
+        is_open = self.is_labelled or self.has_country or self.start < self.groups[0][0]
+        return 1 if is_open else len(self.groups)
+
+
 def _phone(data: bytes, start: int, end: int) -> tuple[int, int] | None:
     """The longest number that the candidate begins with, with its extension."""
+    candidate = _candidate(data, start, end)
+    if candidate is None:
+        return None
+    for count in range(len(candidate.groups), candidate.fewest - 1, -1):
+        end = candidate.groups[count - 1][1]
+        written = _written(data, candidate.start, candidate.groups[:count])
+        if len(written.digits) < _MIN_DIGITS:
+            return None
+        extension = _EXTENSION.match(data, end)
+        end = extension.end() if extension else end
+        if _JOINED_BEHIND.match(data, end) is None and _is_phone(written, candidate, data, end):
+            return candidate.start, end
+    return None
+
+
+def _candidate(data: bytes, start: int, end: int) -> _Candidate | None:
+    """What may be a number: no day, nothing that belongs to other words or numbers."""
     extended = _EXTENDED.search(data, start, end)
     end = extended.start() if extended else end
     groups = [match.span() for match in _DIGITS.finditer(data, start, end)]
@@ -89,25 +123,19 @@ def _phone(data: bytes, start: int, end: int) -> tuple[int, int] | None:
     is_bare = len(groups) == 1 and data[begin] in b"123456789"
     if begin > start and is_bare and not _is_said(data[start:begin]):
         return None
-    has_country = data.startswith(b"+", begin)
     if _DATE.match(data, begin) or (not is_labelled and _is_part(data, begin, end)):
         return None
-    is_whole = not (is_labelled or has_country or data.startswith(b"(", begin))
-    for count in range(len(groups), len(groups) - 1 if is_whole else 0, -1):
-        end = groups[count - 1][1]
-        written = _written(data, begin, groups[:count])
-        if len(written.digits) < _MIN_DIGITS:
-            return None
-        extension = _EXTENSION.match(data, end)
-        end = extension.end() if extension else end
-        if len(written.digits) > _MAX_DIGITS or _JOINED_BEHIND.match(data, end):
-            continue
-        is_phone = (has_country and _is_with_country(written)) or (
-            _may_be_labelled(written) if is_labelled else _is_written_so(written, data, begin, end)
-        )
-        if is_phone:
-            return begin, end
-    return None
+    return _Candidate(begin, groups, is_labelled, data.startswith(b"+", begin))
+
+
+def _is_phone(written: _Written, candidate: _Candidate, data: bytes, end: int) -> bool:
+    if len(written.digits) > _MAX_DIGITS:
+        return False
+    if candidate.has_country and _is_with_country(written):
+        return True
+    if candidate.is_labelled:
+        return _may_be_labelled(written)
+    return _is_written_so(written, data, candidate.start, end)
 
 
 def _is_said(label: bytes) -> bool:
