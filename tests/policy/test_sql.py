@@ -211,6 +211,12 @@ NATURAL = [
     "Drop the table by the window; delete from your list what you do not need.",
     "We plan to drop database support, and schema checks too.",
     "Update the firmware and set the mode; delete from the list what is old.",
+    "if len(opener) == 1 and len(closer) == 1 or len(number) < 4 and not hex(5):\n    pass",
+    "if tag.startswith('!') and len(tag) > 1: boundary = b'---'; print(f\"-- {tag}\")",
+    'cursor.execute("insert into lang values (?, ?)", ("C", 1972))\n\n# and another',
+    'conn.scalar("select 1 from dual")  # a comment\nconn.close(); exit()',
+    "words = ('and', 'or', 'in', '||', '<>'); a = x != b'p' or y != 'q'; after(\"w\") || null;",
+    "if (name eq 'DESTROY' or substr($a, 1) && (-1 != index($b, \"n\") || -1 != 2);\nif (0 == 1)",
     "require('child_process');\nexec('ls *.js')",
     "# Select\nHere is a heading.\n# Update\nAnd another -- with dashes.\n",
 ]

@@ -45,8 +45,11 @@ _MAX_PIECES = 16
 _MAX_FOUND, _MAX_REFUSED = 256, 4_096
 """Attacks of one kind in a text, and candidates that are none. A text with more of them was made to
 have them: all of its rest counts as an attack."""
-_OPENING = re.compile(rb"(?:^|[\s=(,\[{:<>!|+])(['\"])[^'\"\n]*\Z")
-"""A quote that opens a string which does not end before the end of the text."""
+_OPENING = {
+    quote: re.compile(rb"(?:^|[\s=(,\[{:<>!|+])[bfru]{0,2}%b[^%b\n]*\Z" % (quote, quote))
+    for quote in (b"'", b'"', b"`")
+}
+"""Quote -> where it opens a string that does not end before the end of the text."""
 _LOOK_BACK = 120
 """Bytes before a quote in which the one that opened it is looked for."""
 _COMMENT = re.compile(rb"(/\*.*?\*/)", re.DOTALL)
@@ -150,9 +153,8 @@ def behind_open_quote(data: bytes, start: int, end: int) -> tuple[int, int] | No
     """The candidate, if the quote that it begins with ends no string that the text itself opened:
     `x' or name = 'b`, but not `city = 'Paris' or city = 'Rome'`."""
     before = data[max(0, start - _LOOK_BACK) : start]
-    opening = _OPENING.search(before)
-    is_closing = opening is not None and opening[1] == data[start : start + 1]
-    return None if is_closing else (start, end)
+    opening = _OPENING[data[start : start + 1]]
+    return None if opening.search(before) else (start, end)
 
 
 # ── comments ──────────────────────────────────────────────────────────────────────────────────────

@@ -46,6 +46,19 @@ def same_name(data: bytes, start: int, end: int) -> tuple[int, int] | None:
     return (start, end) if is_ended and (is_same or not is_said) else None
 
 
+_SIGNS = re.compile(rb"['\"`][\s+)]*(?:\|\||&&)")
+_WORD_OF_LIST = re.compile(rb"(['\"])(?:x?or|and|\|\||&&)\1")
+_IN_LIST = re.compile(rb"[(,\[{]\s*\Z")
+
+
+def joins_constants(data: bytes, start: int, end: int) -> tuple[int, int] | None:
+    """A condition of constants behind a quote; by the signs that programs have, too, only behind
+    one that the text did not open; but not in a list of words: `("or", "in")`."""
+    if _WORD_OF_LIST.match(data, start) and _IN_LIST.search(data[max(0, start - 8) : start]):
+        return None
+    return behind_open_quote(data, start, end) if _SIGNS.match(data, start) else (start, end)
+
+
 _FOREIGN = re.compile(
     rb"[\s+(]*(?:null\b|[-+~!\d'\"@*$`\\]|cha?r\(|concat|user\b|version|database\(|load_file)"
     rb"|.{0,200}\b(?:pass(?:w(?:or)?d)?|pwd|credit\w*|login|users?|mysql|information_schema"
@@ -82,15 +95,23 @@ def beside_no_query(data: bytes, start: int, end: int) -> tuple[int, int] | None
     return None if _ABOUT_QUERIES.search(around) else (start, end)
 
 
+_BEGINNING = re.compile(rb"[(=\[{,:][\s]*[bruf]{0,2}\Z|(?:^|[^\w'\"])[bruf]{1,2}\Z", re.IGNORECASE)
 _ENDS = re.compile(rb"--|#|;")
 _LOOK_AHEAD = 200
 """Bytes behind a candidate in which the query is ended."""
 
 
+def begins_string(data: bytes, quote: int) -> bool:
+    """Whether a string of a program begins with the quote: `f("a`, `x = b'a`."""
+    return _BEGINNING.search(data[max(0, quote - 8) : quote]) is not None
+
+
 def ends_early(data: bytes, start: int, end: int) -> tuple[int, int] | None:
     """A query behind a quote that the text did not open, which it ends."""
     ending = _ENDS.search(data, end, end + _LOOK_AHEAD)
-    return None if ending is None else behind_open_quote(data, start, ending.end())
+    if ending is None or begins_string(data, start):
+        return None
+    return behind_open_quote(data, start, ending.end())
 
 
 _KEYWORDS = frozenset(
@@ -109,7 +130,7 @@ def broken_keyword(data: bytes, start: int, end: int) -> tuple[int, int] | None:
 def ends_query(data: bytes, start: int, end: int) -> tuple[int, int] | None:
     """A quote that the text did not open, and a comment behind it: `admin'--`."""
     quote = min(at for at in (data.find(b"'", start), data.find(b'"', start)) if at >= 0)
-    return behind_open_quote(data, quote, end)
+    return None if begins_string(data, quote) else behind_open_quote(data, quote, end)
 
 
 _PROSE = re.compile(

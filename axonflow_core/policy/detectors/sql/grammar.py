@@ -14,20 +14,25 @@ NUMBER = r"(?:0x[0-9a-f]+|\d+(?:\.\d*)?(?:e\d+)?)"
 STRING = r"(?:n?'[^']*'|\"\"[^\"]+\"\"|n?\"[^\"]*\")"
 NAME = r"[a-z_@][\w.$@]*"
 EQUALS = r"=[^=>]"
-LIKE = r"(?:not[\s+]+)?(?:r?like|regexp|in)\b[\s+]*(?:[('\"\d]|char)"
+LIKE = r"(?:not[\s+]+)?(?:(?:r?like|regexp)\b[\s+]*(?:[('\"\d]|char)|in\b[\s+]*[(])"
 COMPARED = rf"(?:{EQUALS}|<>|!=|[<>]=?[\s+(-]*['\"\d@]|{LIKE}|between\b{S}\d|sounds{B}like\b)"
 """A comparison, without its second operand."""
 END = r"(?:--|#|/\*)"
 """What makes a comment of the rest of the query."""
 CATALOGS = (
     r"(?:mysql[.]user\b|pg_(?:shadow|authid|group)\b|sys(?:objects|columns|users)\b"
-    r"|sys(?:cat|ibm)[.]\w+|master[.][.]\w+|dba_(?:users|tables|role\w+)\b|v[$]\w+|rdb[$]\w+"
+    r"|sys(?:cat|ibm)[.]\w+|master[.][.]\w+|dba_(?:users|tables|role\w+)\b"
+    r"|v[$](?:version|instance|database|session)\b|rdb[$]\w+"
     r"|sys[.](?:user[$]|all_\w+)|all_(?:tab_columns|users)\b|sysmaster:\w+|domain[.]domains\b)"
 )
 """Tables of users and their rights, and of tables, as no report is made from."""
 PROBES = (
-    r"(?:ascii|ord|substr(?:ing)?|mid|left|length|len|char_length|count|if|iif|isnull|ifnull|elt"
-    r"|hex|exists|user_name|system_user|database|version|load_file|extractvalue|updatexml|sleep"
-    r"|benchmark|pg_sleep|cast|convert|json_keys|make_set|md5|row|soundex|case|find_in_set)"
+    r"(?:ascii|substr(?:ing)?|mid|char_length|iif|isnull|ifnull|elt|user_name|system_user|load_file"
+    r"|extractvalue|updatexml|sleep|benchmark|pg_sleep|json_keys|make_set|soundex|find_in_set)"
 )
 """Functions with which an attacker asks the database about itself."""
+COMMON = (
+    r"(?:ord|left|length|len|count|if|hex|exists|database|version|cast|convert|md5|row|case)"
+    r"[\s+]*\([\s+(]*(?:select\b|@@|substr|mid\(|database\(|user\b|version\(|\d|passw|char\()"
+)
+"""Functions that programs have, too, where they are asked about the database."""

@@ -15,6 +15,7 @@ from axonflow_core.policy.detectors.sql.candidates import (
     ends_early,
     ends_query,
     equals_itself,
+    joins_constants,
     joins_foreign,
     of_a_thing,
     same_name,
@@ -22,6 +23,7 @@ from axonflow_core.policy.detectors.sql.candidates import (
 from axonflow_core.policy.detectors.sql.grammar import (
     BEFORE,
     CATALOGS,
+    COMMON,
     COMPARED,
     END,
     JOINT,
@@ -54,6 +56,7 @@ INJECTIONS = (
             rf"[^\s'\"]{{0,30}}['\"]?"
             rf"|(?:{QUOTE}|[)]){S}{JOINT}[\s+(]*['\"]\w{{1,8}}[^\w\s'\"=]{{1,3}}=[\s+(]*['\"]"
         ),
+        accept=joins_constants,
     ),
     Kind(
         hint=rf"{JOINT}[\s+(]+['\"]",
@@ -112,7 +115,7 @@ INJECTIONS = (
         hint=rf"{JOINT}[\s+(!~=\d<>-]*[a-z_]+\(|\(\s*select\b"
         rf"|case{B}when[\s+(]*{NUMBER}|\bi?if{S}\({S}{NUMBER}{S}=",
         pattern=(
-            rf"(?:['\"][\s+)]*|\d[\s+]*){JOINT}[\s+(!~-]*{PROBES}\("
+            rf"\d{S}(?:x?or|and)\b[\s+(!~-]*(?:{PROBES}\(|{COMMON})"
             rf"|{JOINT}[\s+(!~-]*(?:ascii|ord|substr(?:ing)?|mid|elt|isnull){S}\({S}(?:lower\()?"
             rf"(?:\(?{S}select\b|substr|@@|1/0)"
             rf"|{JOINT}{B}[(]*{NUMBER}{S}(?:=|<|>|in\b){S}"
@@ -124,6 +127,11 @@ INJECTIONS = (
             rf"|case{B}when[\s+(]*{NUMBER}{S}={S}{NUMBER}[\s+)]*then\b"
             rf"|\bi?if{S}\({S}{NUMBER}{S}={S}{NUMBER}{S}[,)]"
         ),
+    ),
+    Kind(
+        hint=rf"['\"][\s+)]*{JOINT}",
+        pattern=rf"['\"][\s+)]*{JOINT}[\s+(!~-]*(?:{PROBES}\(|{COMMON})",
+        accept=behind_open_quote,
     ),
     # ── functions that wait ──
     Kind(
@@ -165,7 +173,7 @@ INJECTIONS = (
             rf"|(?:char|chr)\(\d+\){S}(?:\+|\|\|){S}(?:char|chr)\(\d+\)"
             rf"|\bprocedure{B}analyse{S}\(|\belt{S}\({S}[-\d+]+{S}[=,]|drithsx"
             rf"|\bdata{B}infile{B}['\"]|\bmaster[.][.](?:xp_|sys)|0x[\da-f]{{12,}}{B}exec"
-            rf"|\bis_srvrolemember{S}\(|\bserverproperty{S}\("
+            rf"|\bis_srvrolemember{S}\(|\b(?:and|or|if|not)[\s+(]*(?:select{B})?serverproperty{S}\("
             rf"|['\"][\s+)]*select{B}[\w*,]+{B}from{B}information_schema\b"
             rf"|\bfrom{B}information_schema[.]\w+{S};?{S}(?:--|#)"
             rf"|\bselect{B}current_setting{S}\(|\bcopy{B}\w+{B}(?:from|to){B}(?:program\b|'/etc/)"
@@ -188,7 +196,7 @@ INJECTIONS = (
             rf"|;{S}exec(?:ute)?{S}\(?{S}(?:xp_|sp_|master|immediate\b|@)"
             rf"|;{S}exec{S}\({S}['\"][^'\"]*['\"]{S}[+|]"
             rf"|;{S}delete{B}from{B}[\w.\"`\[\]]+{S}(?:;|--|where\b)"
-            rf"|;{S}x?or{S}['\"(]*\w+['\")]*{S}=|;{S}if{S}\([\s+(]*{NUMBER}{S}="
+            rf"|;{S}x?or{S}['\"(]*\w+['\")]*{S}=|;{S}if{S}\([\s+(]*{NUMBER}{S}={S}{NUMBER}"
         ),
     ),
     Kind(
