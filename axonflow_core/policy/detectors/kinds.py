@@ -41,7 +41,6 @@ _BLANK = 16_384
 """Bytes behind it where comments became blanks."""
 _EDGE = 128
 """Bytes at an end of a piece that are not searched, but looked at."""
-_MAX_PIECES = 16
 _MAX_FOUND, _MAX_REFUSED = 256, 4_096
 """Attacks of one kind in a text, and candidates that are none. A text with more of them was made to
 have them: all of its rest counts as an attack."""
@@ -55,7 +54,9 @@ _LOOK_BACK = 120
 _COMMENT = re.compile(rb"(/\*.*?\*/)", re.DOTALL)
 _LINE = re.compile(rb"((?:--|#)[^\n]*\n)")
 _VERSION = re.compile(rb"/\*!\d{0,6}")
-_COMMENTED = r"\*/|(?:--|#)[^\n]*\n[\s+(-]*(?:union|select)"
+_BROKEN_OFF = r"(?:--|#)[^\n]*\n[\s+(-]*(?:union|select)"
+"""A comment to the end of a line, and what goes on behind it."""
+_COMMENTED = rf"\*/|{_BROKEN_OFF}"
 """What stands in a text that is searched without its comments, too."""
 
 
@@ -105,16 +106,17 @@ def finder_of(kinds: Sequence[Kind], *, comments: bool = True) -> Find:
 
 
 def _pieces(hint: Regexp, data: bytes, behind: int) -> Sequence[tuple[int, int]]:
-    """What is searched of a text: around each hint, or all of it where there are many."""
+    """What is searched of a text: around each hint, or all of it where that is half of it."""
     if len(data) <= _BEFORE + behind:
         return [(0, len(data))]
     pieces: list[tuple[int, int]] = []
-    position = 0
+    position = covered = 0
     while (match := hint.search(data, position)) is not None:
         start = max(0, match.start() - _BEFORE)
         position = min(len(data), match.end() + behind)
         pieces.append((start, position))
-        if len(pieces) > _MAX_PIECES:
+        covered += position - start
+        if 2 * covered > len(data):
             return [(0, len(data))]
     return pieces
 
@@ -166,7 +168,7 @@ def _forms(view: View) -> Iterator[bytes]:
     data = view.data
     if b"*/" in data:
         data = _blanked(_COMMENT, data, data.rfind(b"*/") + 2)
-    if b"\n" in data and b"select" in view.lowered:
+    if united((f"(?i){_BROKEN_OFF}",)).search(data) is not None:
         data = _blanked(_LINE, data, data.rfind(b"\n") + 1)
     if data != view.data:
         yield data
