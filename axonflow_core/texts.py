@@ -6,7 +6,7 @@
 Whoever screens a call must see all of its text, and nearly every value can carry some: a block
 begins with a whole value, an echo repeats the prompt, a trace quotes what it found, a tool has a
 description and a schema. So every string is text unless `_NO_TEXT` says why it is none. So is a
-long number in JSON: `{"card": 4111111111111111}`.
+long whole number in JSON: `{"card": 4111111111111111}`.
 
 A screen asks for `screened_texts`, which adds what stays as it is: names, words and ids that have
 to match others, what a schema allows, the text in a base64 file, reasoning with a signature.
@@ -172,7 +172,7 @@ def texts_in(value: Any) -> list[tuple[Place, str]]:
     Text is what a person or a model wrote, wherever it stands: in messages and deltas, in the first
     value of a block, in tool arguments (keys too), descriptions, schemas, citations, echoes, traces
     and unknown members. Ids, names of tools and signatures are none, nor is the base64 of a file.
-    A number of 12 digits and more is text, as it is written; another text in its place is a string.
+    A whole number of 12 digits and more is text, in digits; another text in its place is a string.
     A delta's text may end in the middle of a word, and a tool's arguments in the middle of an
     escape: a screen looks across events.
     """
@@ -221,9 +221,9 @@ def _collect(
             found.append(((*place, Key(key)), key))
             if member:
                 _collect(member, (*place, key), found, screened)
-    elif kind is int:
-        if abs(value) >= _LONG:
-            found.append((place, str(value)))
+    elif kind is int or kind is float:
+        if _is_long(value):
+            found.append((place, str(int(value))))
     elif isinstance(value, str) and not isinstance(value, Enum):
         found.append((place, str(value)))
 
@@ -290,14 +290,21 @@ def _collect_schema(
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
             _collect_schema(item, (*place, index), screened, known)
-    elif isinstance(value, str) or (type(value) is int and abs(value) >= _LONG):
+    elif isinstance(value, str):
         _add_to_schema(str(value), place, screened, known)
+    elif type(value) in (int, float) and _is_long(value):
+        _add_to_schema(str(int(value)), place, screened, known)
 
 
 def _add_to_schema(text: str, place: Place, screened: ScreenedTexts, known: set[str]) -> None:
     if text not in _WORDS_OF_SCHEMAS and text not in known:
         known.add(text)
         screened.fixed.append(FixedText(place, text, "a schema"))
+
+
+def _is_long(number: float) -> bool:
+    """Whether a number may be of a card or an account: whole, of 12 digits and more."""
+    return abs(number) >= _LONG and (type(number) is int or number.is_integer())
 
 
 def _text_of_file(media: Media) -> str:

@@ -194,6 +194,12 @@ def test_a_long_number_in_json_is_text_and_another_text_in_its_place_a_string() 
     assert changed.input == {"card": "[CARD]", "count": 12}
 
 
+def test_a_long_whole_number_with_a_fraction_or_an_exponent_is_text_in_digits() -> None:
+    value = {"card": 4111111111111111.0, "large": 4.111111111111111e15, "share": 0.5}
+    assert [text for _, text in texts_in(value) if text.isdecimal()] == ["4111111111111111"] * 2
+    assert [text for _, text in texts_in([1e11 + 0.5, float("inf"), True])] == []
+
+
 def test_many_texts_are_replaced_in_time_linear_in_their_number() -> None:
     """A copy of the list for each of them would take twenty seconds."""
     many = [["say"] * 40_000]
