@@ -23,6 +23,9 @@ MAX_PATTERN = 4_096
 MAX_PROGRAM = 4_000
 """The most instructions that a pattern is compiled to. Where its automaton does not fit into RE2's
 memory, the time for each byte of a text grows with them."""
+MAX_MEMORY = 2 * 1_048_576
+"""Bytes of an automaton and what it has made of its states. There are some 300; a quarter of RE2's
+own limit makes none slower."""
 _SYNTAX = "the syntax is at https://github.com/google/re2/wiki/Syntax"
 _NO_REFERENCES = "RE2 has no back-references: write out what is repeated"
 _NO_LOOKING = "RE2 looks neither ahead nor behind: match what stands there, too"
@@ -107,6 +110,7 @@ def _compiled(pattern: str, *, captures: bool = False, is_longest: bool = False)
     options.log_errors = False  # RE2 would write the pattern to stderr
     options.never_capture = not captures  # spans of groups cost a second, slower search
     options.longest_match = is_longest
+    options.max_mem = MAX_MEMORY
     try:
         return re2.compile(pattern, options)
     except re2.error as error:
