@@ -437,8 +437,8 @@ def test_a_version_changes_with_code_data_and_libraries(tmp_path: Path) -> None:
 DOCS = Path(__file__).parents[2] / "docs"
 
 
-def test_the_page_of_the_server_has_the_actions_of_each_profile() -> None:
-    page = (DOCS / "server.md").read_text()
+def test_the_page_of_policies_has_the_actions_of_each_profile() -> None:
+    page = (DOCS / "policies.md").read_text()
     head, _, *rows = page[page.index("| `profile` |") :].splitlines()[: 2 + len(Profile)]
     named = [re.findall(r"`(\w+)`", cell) for cell in head.split("|")[2:-1]]
     columns = [category for cell in named for category in cell]
