@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from attrs import field
-from sqlalchemy import Connection, Executable, Table, bindparam, insert, select, update
+from sqlalchemy import Connection, Executable, Table, bindparam, false, insert, select, update
 from sqlalchemy.engine import CursorResult, Dialect
 from sqlalchemy.sql import ClauseElement
 
@@ -52,6 +52,8 @@ class Statements:
         self.insert_tenant_keys = compiled(insert(TENANT_KEYS).inline())
         self.insert_seal = f"{compiled(insert(SEALS).inline())} ON CONFLICT DO NOTHING"
         self.move_head = compiled(_MOVE_HEAD)
+        self.has_lost_key = compiled(_HAS_LOST_KEY)
+        self.find_keys_again = compiled(_FIND_KEYS_AGAIN)
         self.find_head = compiled(_FIND_HEAD)
         self.find_tenant_key = compiled(_FIND_TENANT_KEY)
 
@@ -107,7 +109,14 @@ _MOVE_HEAD = (
         HEADS.c.seq == bindparam("from_seq"),
         HEADS.c.hash == bindparam("from_hash"),
         ~HEADS.c.is_swept,
+        ~HEADS.c.has_lost_key,
     )
+)
+_HAS_LOST_KEY = select(HEADS.c.chain).where(
+    HEADS.c.chain == bindparam("of"), HEADS.c.has_lost_key, ~HEADS.c.is_swept
+)
+_FIND_KEYS_AGAIN = (
+    update(HEADS).values(has_lost_key=false()).where(HEADS.c.chain == bindparam("of"))
 )
 
 
@@ -121,11 +130,23 @@ class Vault:
         """For the writer's thread."""
         self.tenants: dict[str, TenantKey] = {}
         """Tenant -> key, of the tenants whose key is durable."""
+        self.losses = 0
+        """How often keys were forgotten, for one of them was destroyed."""
+
+    def forget(self) -> None:
+        """Look for the keys of the tenants in the database again."""
+        self.tenants.clear()
+        self.losses += 1
 
     def stored(self, connection: Connection, tenant: str) -> TenantKey | None:
         """The key of a tenant as the database has it; None where it has none."""
         wrapped = connection.execute(_FIND_TENANT_KEY, {"of": tenant}).scalar()
         return None if wrapped is None else self.master.unwrap(wrapped, tenant)
+
+    def all_stored(self, connection: Connection) -> Iterator[tuple[str, TenantKey]]:
+        """The tenants that have a key, and the key of each."""
+        for row in connection.execute(select(TENANT_KEYS).order_by(TENANT_KEYS.c.tenant)):
+            yield row.tenant, self.master.unwrap(row.wrapped, row.tenant)
 
 
 @frozen
@@ -225,6 +246,11 @@ class Batch:
         self._new_tenants[tenant] = (key, self._vault.master.wrap(secret, tenant))
         return key
 
+    def forget_key(self, tenant: str) -> None:
+        """The key of a tenant was destroyed in this transaction."""
+        self._vault.tenants.pop(tenant, None)
+        self._new_tenants.pop(tenant, None)
+
     def mark(self) -> Mark:
         """Where the batch is."""
         head = Head(self.chain, self._seq, self._hash, self._count)
@@ -261,13 +287,15 @@ class Batch:
 def move_head(
     driver: Driver, statements: Statements, before: Head, head: Head, signer: Signer
 ) -> Head:
-    """Sign `head` now and put it in the place of `before`. `ChangedHead` where the database has
-    another head than `before`."""
+    """Sign `head` now and put it in the place of `before`. `LostKey` where the key of a tenant was
+    destroyed, `ChangedHead` where the database has another head than `before`."""
     head = evolve(head, at_us=time.time_ns() // 1_000, key=signer.key_id)
     signed = (head.seq, head.hash, head.count, head.at_us, head.key, head.is_closed)
     signature = signer.sign(head.message)
     values = (*signed, signature, head.chain, before.seq, before.hash)
     if driver.execute(statements.move_head, values).rowcount != 1:
+        if driver.execute(statements.has_lost_key, (head.chain,)).fetchone():
+            raise LostKey
         raise ChangedHead(
             f"the head of the chain {head.chain} is not the one that its writer left",
             hint="`axonflow audit verify` says what is wrong",
@@ -286,6 +314,10 @@ def is_sealed(before: Head, head: Head) -> bool:
 
 class ChangedHead(AuditError):
     """The head of a chain was changed by somebody else than its writer."""
+
+
+class LostKey(Exception):
+    """The key of a tenant was destroyed, which this writer may know and have used in the batch."""
 
 
 class Transaction:
@@ -314,6 +346,15 @@ class Transaction:
         """An INSERT for `execute` that can say what becomes of a row that is there already
         (`Database.insert_into`)."""
         return self._connection.database.insert_into(table)
+
+    @property
+    def chain(self) -> str:
+        """The id of the chain that is written."""
+        return self._batch.chain
+
+    def forget_key(self, tenant: str) -> None:
+        """Do not use the key of a tenant any more, which this transaction destroys."""
+        self._batch.forget_key(tenant)
 
     def is_alive(self, chain: str) -> bool:
         """Whether the writer of a chain lives."""

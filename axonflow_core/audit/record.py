@@ -45,6 +45,12 @@ class Kind(StrEnum):
     """A part of an export is whole."""
     BUDGET = "budget"
     """A budget was made, changed or removed through the API, or came to a threshold."""
+    ERASURE = "erasure"
+    """What records hide was made unreadable: of those that are named, or of a whole tenant."""
+    HOLD = "hold"
+    """Records were put under a hold, or let go of."""
+    RETENTION = "retention"
+    """The first records of chains were removed, for their time was over."""
 
 
 def new_id(prefix: str = "") -> str:

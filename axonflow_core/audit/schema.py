@@ -9,6 +9,8 @@
     exports      one row an export and chain: the last record that was carried out
     tenant_keys  one row a tenant, encrypted under the master key
     texts        what was said, encrypted under the record's key, where texts are kept
+    holds        which records may be neither erased nor removed for now, and why
+    beginnings   one row a chain whose first records were removed: what the rest hangs on
 
 What may be destroyed stands outside of what is hashed: the keys and the texts.
 """
@@ -27,7 +29,7 @@ from sqlalchemy import (
     Table,
 )
 
-VERSION = 3
+VERSION = 4
 """The version of these tables. An older database is brought up to date (`databases.migrations`);
 a newer one is refused."""
 TABLES = MetaData()
@@ -91,6 +93,8 @@ HEADS = Table(
     # Not signed, for others than the chain's writer set them; verifying compares both.
     Column("named_seq", BigInteger, nullable=False, default=0),
     Column("is_swept", Boolean, nullable=False, default=False),
+    # Whether the chain's writer may know the key of a tenant that was destroyed.
+    Column("has_lost_key", Boolean, nullable=False, default=False),
 )
 SEALS = Table(
     "seals",
@@ -123,4 +127,26 @@ TEXTS = Table(
     Column("record", String, primary_key=True),
     Column("label", String, primary_key=True),
     Column("sealed", LargeBinary, nullable=False),
+)
+HOLDS = Table(
+    "holds",
+    TABLES,
+    Column("name", String, primary_key=True),
+    Column("reason", String, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    # What is held: NULL is any.
+    Column("tenant", String),
+    Column("client", String),
+    Column("user", String),
+    Column("start_us", BigInteger),
+    Column("end_us", BigInteger),
+)
+BEGINNINGS = Table(
+    "beginnings",
+    TABLES,
+    Column("chain", String, primary_key=True),
+    Column("seq", BigInteger, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    # The id of the record that says so.
+    Column("record", String, nullable=False),
 )

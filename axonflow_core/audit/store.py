@@ -117,6 +117,12 @@ class AuditStore:
         return key.pseudonym(user)
 
     @property
+    def losses(self) -> int:
+        """How often keys of tenants were forgotten, for one was destroyed: pseudonyms that were
+        kept since before may be others now."""
+        return self._writer.vault.losses
+
+    @property
     def public_keys(self) -> tuple[bytes, ...]:
         """The Ed25519 keys that heads may be signed with: that of this store first."""
         return self._writer.vault.signer.public_keys

@@ -26,7 +26,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -37,6 +37,7 @@ from axonflow_core.audit.batch import (
     Batch,
     ChangedHead,
     Execute,
+    LostKey,
     Statements,
     Transaction,
     Vault,
@@ -59,6 +60,8 @@ MAX_BATCH = 1_000
 """How many jobs one transaction takes."""
 RETRY_S = 1.0
 """How often a writer that cannot write tries by itself."""
+LOOK_S = 5.0
+"""How often a writer that writes nothing looks whether a key that it knows was destroyed."""
 _LOG = logging.getLogger(__name__)
 
 
@@ -258,7 +261,8 @@ class Writer:
         """How long to wait for a job before something else is to be done."""
         if self.fault:
             return RETRY_S
-        times = (self._anchoring.due_in_s, self.database.beat_s)
+        look_s = LOOK_S if self.vault.tenants else None
+        times = (self._anchoring.due_in_s, self.database.beat_s, look_s)
         return min((each for each in times if each is not None), default=None)
 
     def _idle(self) -> None:
@@ -269,6 +273,24 @@ class Writer:
         self._anchoring.add()
         if self._is_beat_due:
             self._outcomes([], may_grow=False)
+        if self.vault.tenants:
+            self._look_for_lost_keys()
+
+    def _look_for_lost_keys(self) -> None:
+        """Forget the keys that are known where one of them was destroyed."""
+        with suppress(*self.database.faults, AuditError):  # the next batch meets the same
+            with self._connection.transaction():
+                query = self._statements.has_lost_key
+                is_lost = self._connection.driver.execute(query, (self.chain,)).fetchone()
+            if is_lost:
+                self._find_keys_again()
+
+    def _find_keys_again(self) -> None:
+        """Have the keys of the tenants looked for in the database again."""
+        self._connection.reset()
+        with self._connection.transaction():
+            self._connection.driver.execute(self._statements.find_keys_again, (self.chain,))
+        self.vault.forget()
 
     def _take_waiting(self, jobs: list[Job]) -> None:
         """Add what waits to a batch, as far as it has room."""
@@ -282,7 +304,7 @@ class Writer:
     def _outcomes(self, jobs: list[Job], *, may_grow: bool = True) -> list[Outcome]:
         """What came of the jobs, and of those that the batch took up with them."""
         try:
-            outcomes = self._commit(jobs, may_grow=may_grow)
+            outcomes = self._committed(jobs, may_grow=may_grow)
         except self.database.breaches as fault:
             if len(jobs) > 1:  # one has an id that is taken, or too large a number: each for itself
                 return [each for job in jobs for each in self._outcomes([job], may_grow=False)]
@@ -291,6 +313,14 @@ class Writer:
             return [(job, None, self._fail(fault)) for job in jobs]
         self._succeed()
         return outcomes
+
+    def _committed(self, jobs: list[Job], *, may_grow: bool) -> list[Outcome]:
+        """What came of one batch, which is made again where a key that it may use is no more."""
+        while True:
+            try:
+                return self._commit(jobs, may_grow=may_grow)
+            except LostKey:
+                self._find_keys_again()
 
     def _commit(self, jobs: list[Job], *, may_grow: bool) -> list[Outcome]:
         self._find_head()
@@ -394,10 +424,12 @@ class Writer:
         self._find_head()
         self._is_head_sure = False
         with self._connection.transaction():
+            self._connection.driver.execute(self._statements.find_keys_again, (self.chain,))
             before, driver = self._head, self._connection.driver
             self._attempt = head = move_head(
                 driver, self._statements, before, head, self.vault.signer
             )
+        self.vault.forget()
         self._head, self._attempt, self._is_head_sure = head, None, True
 
     def _find_head(self) -> None:
@@ -421,6 +453,7 @@ class Writer:
         """This writer was silent for so long that another one took it for ended, and recorded its
         streams as interrupted. Nothing may follow in that chain."""
         _LOG.warning("the audit begins another chain: this one was taken for ended")
+        self.vault.forget()
         self.chain = new_chain_id()
         self._presence = self.database.enter(self.chain)
         self._head = Head(self.chain)

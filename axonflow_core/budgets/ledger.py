@@ -97,6 +97,7 @@ class Ledger:
         self._config = Config()
         self._stored = book.Stored()
         self._pseudonyms: dict[tuple[str, str], str] = {}
+        self._losses = 0
         self._slices: dict[str, Slice] = {}
         self._ready: dict[SubjectKey, Ready] = {}
         """Emptied as soon as a subject may have other accounts, or an account another slice."""
@@ -447,7 +448,11 @@ class Ledger:
         await self._tidy(now_us)
 
     async def _name_users(self) -> None:
-        """Learn the pseudonyms of the users whom budgets name."""
+        """Learn the pseudonyms of the users whom budgets name, which are others once the key of a
+        tenant was destroyed."""
+        if (losses := self._audit.losses) != self._losses:
+            self._losses = losses
+            self._pseudonyms.clear()
         named = {
             (budget.tenant, budget.of)
             for budget in self.register.budgets

@@ -1,18 +1,27 @@
-"""`axonflow audit`: the records of a server, verified, followed and searched."""
+"""`axonflow audit`: the records of a server, verified, followed and searched; the commands that
+change something are in modules of their own."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from axonflow_core.cli.audit_erase import erase
 from axonflow_core.cli.audit_export import export
+from axonflow_core.cli.audit_hold import hold
 from axonflow_core.cli.audit_keys import keys
-from axonflow_core.cli.audit_options import audit_of, opened, server_keys, time_option, url_option
+from axonflow_core.cli.audit_options import (
+    audit_of,
+    is_pseudonym,
+    opened,
+    pseudonyms_of,
+    server_keys,
+    time_option,
+    url_option,
+)
 from axonflow_core.cli.groups import Group
 from axonflow_core.cli.options import config_option, json_option
 
@@ -36,8 +45,8 @@ def audit() -> None:
     """The records of a server, which may go on meanwhile."""
 
 
-audit.add_command(keys)
-audit.add_command(export)
+for command in (keys, export, erase, hold):
+    audit.add_command(command)
 
 
 # ── verify ────────────────────────────────────────────────────────────────────────────────────────
@@ -107,7 +116,7 @@ def _verify_folder(folder: Path, keys: tuple[bytes, ...], *, is_json: bool) -> i
     import attrs
 
     from axonflow_core.audit.exported import verify_export
-    from axonflow_core.cli.display import progress, write_json, write_line
+    from axonflow_core.cli.display import counted, progress, write_json, write_line
     from axonflow_core.cli.failure import CHECK_FAILED, OK
 
     with progress() as tell:
@@ -115,9 +124,9 @@ def _verify_folder(folder: Path, keys: tuple[bytes, ...], *, is_json: bool) -> i
     if is_json:
         write_json({"valid": found.is_valid, **attrs.asdict(found)})
     else:
-        parts, chains = _counted(found.manifests, "part"), _counted(len(found.chains), "chain")
+        parts, chains = counted(found.manifests, "part"), counted(len(found.chains), "chain")
         state = "as they were exported" if found.is_valid else str(found.fault)
-        write_line(f"{_counted(found.records, 'record')} in {parts} of {chains}: {state}")
+        write_line(f"{counted(found.records, 'record')} in {parts} of {chains}: {state}")
     return OK if found.is_valid else CHECK_FAILED
 
 
@@ -150,17 +159,13 @@ def _as_json(found: Verification) -> Json:
 
 
 def _write_verification(found: Verification) -> None:
-    from axonflow_core.cli.display import write_line
+    from axonflow_core.cli.display import counted, write_line
 
     for fault in found.faults:
         write_line(str(fault))
-    state = "as they were recorded" if found.is_valid else _counted(len(found.faults), "fault")
-    records, chains = _counted(found.records, "record"), _counted(found.chains, "chain")
+    state = "as they were recorded" if found.is_valid else counted(len(found.faults), "fault")
+    records, chains = counted(found.records, "record"), counted(found.chains, "chain")
     write_line(f"{records} in {chains}: {state}")
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 # ── tail and search ───────────────────────────────────────────────────────────────────────────────
@@ -233,7 +238,7 @@ def search(
     is_json: bool,
 ) -> None:
     """Show the records that fit all of what is given, from the newest on."""
-    from axonflow_core.cli.display import tell, write_json
+    from axonflow_core.cli.display import counted, tell, write_json
     from axonflow_core.cli.extras import server_extra
 
     with server_extra():
@@ -256,7 +261,7 @@ def search(
         write_json({"total": page.total, "records": [_written(one) for one in page.records]})
         return
     _write_records(page.records, is_json=False)
-    tell(f"{len(page.records)} of {_counted(page.total, 'record')}")
+    tell(f"{len(page.records)} of {counted(page.total, 'record')}")
 
 
 def _pseudonym(
@@ -267,14 +272,12 @@ def _pseudonym(
     user: str | None,
 ) -> str | None:
     """The name that records have for a user."""
-    from axonflow_core.audit.batch import Vault
-
-    if user is None or re.fullmatch(r"u_[0-9a-f]{32}", user):
+    if user is None or is_pseudonym(user):
         return user
     if tenant is None:
         raise click.UsageError("a user's name is known within a tenant: add --tenant")
-    key = Vault(server_keys(path, url)).stored(connection, tenant)
-    return key.pseudonym(user) if key else ""  # a tenant without a key has no users
+    known = pseudonyms_of(connection, server_keys(path, url), user, tenant)
+    return known.get(tenant, "")  # a tenant without a key has no users
 
 
 def _write_records(records: tuple[Recorded, ...] | list[Recorded], *, is_json: bool) -> None:
@@ -287,28 +290,27 @@ def _write_records(records: tuple[Recorded, ...] | list[Recorded], *, is_json: b
 
 
 def _line(one: Recorded) -> str:
+    from axonflow_core.cli.display import shown_time
+
     entry = one.entry
     who = "/".join(filter(None, (entry.tenant, entry.client, entry.user)))
     what = (*(entry.request_type, entry.provider, entry.model), *entry.rules)
     words = (f"{entry.verdict:<9}", f"{entry.kind:<13}", who, *what, entry.id)
-    return "  ".join([_shown_time(entry.at_us), *filter(None, words)])
-
-
-def _shown_time(at_us: int) -> str:
-    time = datetime.fromtimestamp(at_us / 1_000_000, UTC)
-    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return "  ".join([shown_time(entry.at_us), *filter(None, words)])
 
 
 def _written(one: Recorded) -> dict[str, Json]:
     """A record as JSON."""
     import attrs
 
+    from axonflow_core.cli.display import shown_time
+
     entry = attrs.asdict(one.entry, recurse=False)
     del entry["texts"]
     place = {"chain": one.chain, "seq": one.seq, "hash": one.hash.hex()}
     return {
         **entry,
-        "at": _shown_time(one.entry.at_us),
+        "at": shown_time(one.entry.at_us),
         "commitments": dict(one.commitments),
         **place,
     }

@@ -1,9 +1,11 @@
-"""What the commands of the audit have in common: which database, which keys, which time."""
+"""What the commands of the audit have in common: which database, which keys, which time, which
+users."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import re
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -11,8 +13,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, MetaData
 
+    from axonflow_core.audit.store import AuditStore
     from axonflow_core.config.values import AuditConfig
     from axonflow_core.keys import Keys
 
@@ -57,6 +60,33 @@ def opened(path: Path | None, url: str | None) -> Iterator[Connection]:
         yield connection
 
 
+@asynccontextmanager
+async def writing(
+    path: Path | None, url: str | None, tables: MetaData | None = None
+) -> AsyncIterator[AuditStore]:
+    """A store of that database, which is there, with a chain of the command's own and `tables` of
+    others."""
+    import os
+
+    from axonflow_core.audit.anchors import places_of
+    from axonflow_core.audit.databases.urls import database_of
+    from axonflow_core.audit.store import AuditStore
+
+    audit = audit_of(path, url)
+    with database_of(audit.url).reading():
+        pass  # it is there, and of this release
+    store = await AuditStore.open(
+        audit.url,
+        server_keys(path, url),
+        tables=tables,
+        places=tuple(places_of(audit, os.environ)),
+    )
+    try:
+        yield store
+    finally:
+        await store.aclose()
+
+
 def server_keys(path: Path | None, url: str | None = None) -> Keys:
     """The keys of the server: of its configuration, or of the environment where the database is
     named."""
@@ -70,3 +100,23 @@ def server_keys(path: Path | None, url: str | None = None) -> Keys:
     server = load_config(path).server
     folder = Path(server.keys_dir) if server.keys_dir else None
     return load_keys(folder, os.environ, server.key_command)
+
+
+def is_pseudonym(name: str) -> bool:
+    """Whether a user is named as records name them."""
+    return re.fullmatch(r"u_[0-9a-f]{32}", name) is not None
+
+
+def pseudonyms_of(
+    connection: Connection, keys: Keys, user: str, tenant: str | None = None
+) -> Mapping[str, str]:
+    """Tenant -> the name that records have for a user, of the tenants that have a key; of one
+    where it is named."""
+    from axonflow_core.audit.batch import Vault
+
+    vault = Vault(keys)
+    return {
+        of: user if is_pseudonym(user) else key.pseudonym(user)
+        for of, key in vault.all_stored(connection)
+        if tenant in (None, of)
+    }

@@ -113,6 +113,19 @@ def write_json(value: Json) -> None:
     click.echo(orjson.dumps(value, default=_plain, option=orjson.OPT_INDENT_2).decode())
 
 
+def counted(count: int, noun: str) -> str:
+    """`1 record`, `2 records`."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def shown_time(at_us: int) -> str:
+    """A time in microseconds since 1970, as ISO 8601 in UTC."""
+    from datetime import UTC, datetime
+
+    time = datetime.fromtimestamp(at_us / 1_000_000, UTC)
+    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 def _plain(value: object) -> Json:
     """orjson's `default`: a mapping that is no dict."""
     if isinstance(value, Mapping):

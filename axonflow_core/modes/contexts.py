@@ -15,6 +15,7 @@ from axonflow_core.frozen import frozen
 
 if TYPE_CHECKING:
     from axonflow_core.audit.batch import Transaction
+    from axonflow_core.audit.erasure import Chosen
 
 TABLES = MetaData()
 """To be made beside the audit's tables: `AuditStore.open(…, tables=…)`."""
@@ -89,6 +90,19 @@ def mark(transaction: Transaction, context: Context, report: bytes) -> str:
     be guessed."""
     key = transaction.tenant_key(context.tenant)
     return key.commitments(context.id.encode(), {"report": report.decode("latin-1")})["report"]
+
+
+def erase(transaction: Transaction, chosen: Chosen) -> int:
+    """Remove the contexts whose report is erased: `mark` tells what was reported from a guess.
+    Returns how many."""
+    is_used = CONTEXTS.c.report_mark.is_not(None)
+    query = select(CONTEXTS.c.id, CONTEXTS.c.report_id).where(is_used)
+    report_of = {row.id: row.report_id for row in transaction.execute(query)}
+    erased = chosen(set(report_of.values()))
+    gone = [id for id, report in report_of.items() if report in erased]
+    for id in gone:
+        transaction.execute(delete(CONTEXTS).where(CONTEXTS.c.id == id))
+    return len(gone)
 
 
 def is_time_to_forget(context: Context) -> bool:

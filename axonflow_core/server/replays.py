@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b, sha256
 from hmac import digest
 from typing import TYPE_CHECKING
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from axonflow_core.audit.batch import Transaction
+    from axonflow_core.audit.erasure import Chosen
 
 TABLES = MetaData()
 """To be made beside the audit's tables: `AuditStore.open(…, tables=…)`."""
@@ -123,6 +124,21 @@ def marks(connection: Connection) -> Mapping[bytes, int]:
     """Mark -> when its time is over, in microseconds since 1970, of every answer that is kept."""
     rows = connection.execute(select(REPLAYS.c.mark, REPLAYS.c.expires_us))
     return {row.mark: row.expires_us for row in rows}
+
+
+def erase(transaction: Transaction, seals: Sequence[Seal], chosen: Chosen) -> int:
+    """Remove the answers of the calls whose records are erased, and those that no server key opens,
+    which nobody can be given. Returns how many."""
+    of_mark: dict[bytes, str | None] = {}
+    for row in transaction.execute(select(REPLAYS.c.mark, REPLAYS.c.sealed)):
+        opened = (seal.open(row.mark, row.sealed) for seal in seals)
+        given = next((each for each in opened if each is not None), None)
+        of_mark[row.mark] = None if given is None else given.record
+    erased = chosen({record for record in of_mark.values() if record is not None})
+    gone = [mark for mark, record in of_mark.items() if record is None or record in erased]
+    for mark in gone:
+        drop(transaction, mark)
+    return len(gone)
 
 
 def forget(transaction: Transaction, at_us: int) -> None:

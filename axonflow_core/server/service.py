@@ -126,7 +126,7 @@ class Service:
             shared.audit.url,
             keys,
             keeps_texts=shared.audit.texts is KeptTexts.REDACTED,
-            tables=_tables(),
+            tables=tables(),
             places=tuple(places_of(shared.audit, os.environ)),
             on_record=metrics.recorded,
             on_write=settle,
@@ -244,11 +244,11 @@ async def _closing_on_failure(service: Service) -> AsyncIterator[None]:
         raise
 
 
-def _tables() -> MetaData:
+def tables() -> MetaData:
     """The tables of all rooms, beside the audit's."""
     together = MetaData()
-    for tables in (book.TABLES, contexts.TABLES, history.TABLES, replays.TABLES):
-        for table in tables.sorted_tables:
+    for each in (book.TABLES, contexts.TABLES, history.TABLES, replays.TABLES):
+        for table in each.sorted_tables:
             table.to_metadata(together)
     return together
 

@@ -79,6 +79,9 @@ async def of_version_1(database: Path) -> None:
     for statement in (
         "DROP TABLE seals",
         "DROP TABLE exports",
+        "DROP TABLE holds",
+        "DROP TABLE beginnings",
+        "ALTER TABLE heads DROP COLUMN has_lost_key",
         "DROP TABLE alembic_version",
         "UPDATE settings SET value = CAST('1' AS BLOB) WHERE name = 'version'",
     ):

@@ -12,7 +12,7 @@ that others know whose streams and leases nobody will end any more.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, ClassVar, Protocol, TypeAlias
 
@@ -114,6 +114,12 @@ class Database(ABC):
     @abstractmethod
     def hint_of(self, message: str) -> str | None:
         """What to do about a message of the driver's, where that is known."""
+
+    @abstractmethod
+    def wipe(self, traces: Collection[bytes]) -> str | None:
+        """Take what was deleted out of the bytes of the database, as far as it can. Returns what is
+        left and what to do about it; None where nothing is. `traces` are bytes that were deleted
+        and that stand nowhere else."""
 
     # ── what they have in common ──────────────────────────────────────────────────────────────────
 

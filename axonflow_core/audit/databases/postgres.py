@@ -12,7 +12,7 @@ chain (`batch.move_head`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
@@ -45,7 +45,15 @@ from axonflow_core.audit.databases import (
     Presence,
     migrations,
 )
-from axonflow_core.audit.schema import HEADS, SETTINGS, TABLES, VERSION
+from axonflow_core.audit.schema import (
+    HEADS,
+    RECORDS,
+    SETTINGS,
+    TABLES,
+    TENANT_KEYS,
+    TEXTS,
+    VERSION,
+)
 
 CONNECT_S = 5
 """How long a connection may take."""
@@ -69,6 +77,11 @@ WRITERS = Table(
 _BEAT = f"""\
 INSERT INTO {WRITERS.name} (chain, seen_at) VALUES (%s, clock_timestamp())
 ON CONFLICT (chain) DO UPDATE SET seen_at = clock_timestamp()"""  # noqa: S608 - a name of ours
+_KEPT = (
+    "the server's WAL, its replicas and its backups have older pages until they are replaced, and "
+    "so may free room in the pages of tables: `VACUUM FULL records, texts, tenant_keys` writes "
+    "them anew, while servers wait"
+)
 _HINTS = {
     "password authentication failed": "give the password in PGPASSWORD, or in ~/.pgpass",
     "does not exist": "make the database, or the role, that `audit.url` names",
@@ -171,6 +184,17 @@ class PostgresDatabase(Database):
 
     def require_whole(self) -> None:
         """The server looks after its pages."""
+
+    def wipe(self, traces: Collection[bytes]) -> str | None:
+        engine = self._engine("", connections=1)
+        try:
+            with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                connection.execute(text("SET statement_timeout = 0"))
+                for table in (RECORDS, TEXTS, TENANT_KEYS):
+                    connection.execute(text(f"VACUUM {table.name}"))
+        finally:
+            engine.dispose()
+        return _KEPT
 
     def insert_into(self, table: Table) -> Any:
         return postgresql.insert(table).inline()  # else the count of rows is not told

@@ -16,8 +16,9 @@ import os
 import random
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractContextManager, closing
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -45,6 +46,10 @@ BUSY_TIMEOUT_S = 5.0
 MAX_CHECKED_BYTES = 268_435_456
 """The largest database that is read through at each opening, in about a second. A larger one is
 checked by `axonflow audit verify`."""
+MAX_LOOKED_BYTES = 34_359_738_368
+"""How much is read in looking for what was deleted, once for each trace of it: about ten seconds'
+work."""
+_READ_BYTES = 16_777_216
 _CHECKPOINT_PAGES = 4_000
 """After how many pages the WAL is copied into the database; SQLite's own 1,000 copy the pages that
 every commit changes four times as often."""
@@ -52,6 +57,14 @@ _TURN_S = (0.000_2, 0.001)
 """How long a writer sleeps between asking for its turn."""
 _MAGIC = b"SQLite format 3\0"
 _RESTORE = "restore it from a copy, or move it away to begin a new one"
+_KEPT_WAL = (
+    "another connection kept the WAL, which has older pages: run the command again, or stop the "
+    "servers once"
+)
+_LEFT_BEHIND = (
+    "the file may have bytes that an older release deleted and that were not overwritten: stop the "
+    "servers and run `sqlite3 FILE VACUUM`"
+)
 _HINTS = {
     "malformed": _RESTORE,
     "not a database": _RESTORE,
@@ -90,6 +103,7 @@ class SQLiteDatabase(Database):
             f"synchronous={self._synchronous}",
             f"wal_autocheckpoint={_CHECKPOINT_PAGES}",
             "trusted_schema=OFF",
+            "secure_delete=ON",  # what is deleted is overwritten
             "busy_timeout=0",  # `take_turn` waits
         )
         return _engine(self.path, pragmas, self._join, connections=1)
@@ -149,6 +163,35 @@ class SQLiteDatabase(Database):
 
     def hint_of(self, message: str) -> str | None:
         return next((hint for word, hint in _HINTS.items() if word in message), None)
+
+    def wipe(self, traces: Collection[bytes]) -> str | None:
+        """What is deleted is overwritten in its page (`secure_delete`), and stands in the pages
+        before in the file and in the WAL until they are copied over. What was deleted without being
+        overwritten, as by an older release, is looked for, and goes as the file is written anew."""
+        with closing(sqlite3.connect(self.path, timeout=BUSY_TIMEOUT_S)) as driver:
+            driver.execute("PRAGMA secure_delete=ON")
+            if not _copied_over(driver):
+                return _KEPT_WAL
+            if not self._has_any(traces):
+                return None
+            if self.path.stat().st_size > MAX_CHECKED_BYTES:
+                return _LEFT_BEHIND
+            driver.execute("VACUUM")
+            return None if _copied_over(driver) else _KEPT_WAL
+
+    def _has_any(self, traces: Collection[bytes]) -> bool:
+        """Whether the file has any of these bytes. True where looking would take too long."""
+        if self.path.stat().st_size * len(traces) > MAX_LOOKED_BYTES:
+            return True
+        if not traces:
+            return False
+        with self.path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
+            overlap = max(map(len, traces))
+            for start in range(0, len(content), _READ_BYTES):
+                part = content[start : start + _READ_BYTES + overlap]
+                if any(trace in part for trace in traces):
+                    return True
+        return False
 
     def _require_file(self) -> None:
         path = self.path
@@ -220,6 +263,12 @@ def _engine(
 
 def _begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN")
+
+
+def _copied_over(driver: sqlite3.Connection) -> bool:
+    """Whether the WAL is in the database and empty now."""
+    (is_busy, _, _) = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    return not is_busy
 
 
 def _is_busy(error: sqlite3.OperationalError) -> bool:
