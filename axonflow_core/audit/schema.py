@@ -17,6 +17,8 @@ What may be destroyed stands outside of what is hashed: the keys and the texts.
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -79,17 +81,26 @@ Index(
     sqlite_where=RECORDS.c.closes.is_not(None),
     postgresql_where=RECORDS.c.closes.is_not(None),
 )
+
+
+def _signed() -> tuple[Column[Any], ...]:
+    """What a head says besides its chain and its place, and the signature over all of it."""
+    return (
+        Column("hash", LargeBinary, nullable=False),
+        Column("count", BigInteger, nullable=False),
+        Column("at_us", BigInteger, nullable=False),
+        Column("key", String, nullable=False),
+        Column("is_closed", Boolean, nullable=False),
+        Column("signature", LargeBinary, nullable=False),
+    )
+
+
 HEADS = Table(
     "heads",
     TABLES,
     Column("chain", String, primary_key=True),
     Column("seq", BigInteger, nullable=False),
-    Column("hash", LargeBinary, nullable=False),
-    Column("count", BigInteger, nullable=False),
-    Column("at_us", BigInteger, nullable=False),
-    Column("key", String, nullable=False),
-    Column("is_closed", Boolean, nullable=False),
-    Column("signature", LargeBinary, nullable=False),
+    *_signed(),
     # Not signed, for others than the chain's writer set them; verifying compares both.
     Column("named_seq", BigInteger, nullable=False, default=0),
     Column("is_swept", Boolean, nullable=False, default=False),
@@ -101,12 +112,7 @@ SEALS = Table(
     TABLES,
     Column("chain", String, primary_key=True),
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
-    Column("hash", LargeBinary, nullable=False),
-    Column("count", BigInteger, nullable=False),
-    Column("at_us", BigInteger, nullable=False),
-    Column("key", String, nullable=False),
-    Column("is_closed", Boolean, nullable=False),
-    Column("signature", LargeBinary, nullable=False),
+    *_signed(),
 )
 EXPORTS = Table(
     "exports",
