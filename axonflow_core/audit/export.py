@@ -270,7 +270,7 @@ def note(transaction: Transaction, name: str, manifest: Manifest) -> None:
     transaction.append(Entry(kind=Kind.EXPORT, verdict=Verdict.ALLOWED, facts=facts))
 
 
-def exported_up_to(connection: Connection) -> Mapping[str, int] | None:
+def exported_up_to(connection: Connection | Transaction) -> Mapping[str, int] | None:
     """Chain -> the last record that every export has carried out; None where nothing is exported.
     A chain that an export has nothing of is not in it."""
     rows = connection.execute(select(EXPORTS.c.name, EXPORTS.c.chain, EXPORTS.c.seq)).all()

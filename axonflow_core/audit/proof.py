@@ -21,7 +21,7 @@ from sqlalchemy import Connection, RowMapping, select
 
 from axonflow_core.audit.chain import START, Head, link
 from axonflow_core.audit.keys import is_signed_by, key_id
-from axonflow_core.audit.schema import HEADS, RECORDS, REPEATED, SEALS
+from axonflow_core.audit.schema import BEGINNINGS, HEADS, RECORDS, REPEATED, SEALS
 from axonflow_core.audit.verify import SIGNED, differing_column
 from axonflow_core.frozen import frozen
 
@@ -79,7 +79,16 @@ def prove_chain(
         return None
     head = connection.execute(select(HEADS).where(HEADS.c.chain == chain)).mappings().first()
     last = 0 if head is None else head["seq"]
-    return _proved(connection, public_keys, chain, max(1, last - MAX_READ + 1), head)
+    begins_behind, _ = _beginning(connection, chain)
+    first = max(begins_behind + 1, last - MAX_READ + 1)
+    return _proved(connection, public_keys, chain, first, head)
+
+
+def _beginning(connection: Connection, chain: str) -> tuple[int, bytes]:
+    """The place and the hash that the first record of a chain hangs on (`audit.retention`)."""
+    query = select(BEGINNINGS.c.seq, BEGINNINGS.c.hash).where(BEGINNINGS.c.chain == chain)
+    found = connection.execute(query).first()
+    return (0, START) if found is None else (found.seq, found.hash)
 
 
 def _head_behind(connection: Connection, chain: str, seq: int) -> RowMapping | None:
@@ -124,7 +133,9 @@ def _wrong_with(
         .where(RECORDS.c.chain == chain, RECORDS.c.seq.between(first - 1, last))
         .order_by(RECORDS.c.seq)
     )
-    previous, expected = (START, 1) if first == 1 else (None, first - 1)
+    begins_behind, hash_before = _beginning(connection, chain)
+    is_first = first == begins_behind + 1
+    previous, expected = (hash_before, first) if is_first else (None, first - 1)
     for row in connection.execute(query):
         hash, body, seq = row[0], row[1], row[3]
         if seq != expected:

@@ -10,6 +10,9 @@ chain one state is kept: where it is and the hash that the next record has to ha
     streams   none is open that its chain's end should have closed
     anchors   heads that were kept elsewhere (`audit.anchors`): each is signed by a known key, and
               its hash stands at its place
+    removed   a chain whose first records are gone begins behind a seal, where a record of a
+              retention says that it does (`audit.retention`); what is told of places before is
+              passed over
 
 What the database alone cannot show: a chain removed with its head that no other chain has named
 yet, and a database put back as a whole to an earlier state. Heads that were kept elsewhere show
@@ -31,7 +34,8 @@ from axonflow_core.audit.chain import FIRST, START, Head, link
 from axonflow_core.audit.keys import is_signed_by, key_id
 from axonflow_core.audit.opening import NAMED
 from axonflow_core.audit.record import Kind
-from axonflow_core.audit.schema import HEADS, RECORDS, REPEATED, SEALS
+from axonflow_core.audit.retention import BEGINS
+from axonflow_core.audit.schema import BEGINNINGS, HEADS, RECORDS, REPEATED, SEALS
 from axonflow_core.frozen import frozen
 
 MAX_FAULTS = 100
@@ -66,6 +70,10 @@ class Verification:
 
     records: int
     chains: int
+    removed: int = 0
+    """How many records were removed, their time being over."""
+    removals: tuple[str, ...] = ()
+    """The ids of the records that say so."""
     faults: tuple[Fault, ...] = ()
     """The first fault of each chain, in the order of the records, then those of heads."""
 
@@ -81,6 +89,8 @@ class _State:
 
     seq: int = 0
     hash: bytes = START
+    begins_behind: int = 0
+    """The place of the last record that was removed."""
     named_seq: int = 0
     has_fault: bool = False
     open_streams: int = 0
@@ -132,6 +142,14 @@ class _Verifier:
         self._chains: dict[str, _State] = {}
         self._opened: dict[str, str] = {}
         self._faults: list[Fault] = []
+        self._beginnings = connection.execute(select(BEGINNINGS)).mappings().all()
+        self._vouched: dict[str, Mapping[str, Any]] = {}
+        """Record of a retention -> where chains begin, as it says."""
+        self._sealed: set[str] = set()
+        """The chains that begin behind a seal."""
+        for row in self._beginnings:
+            state = _State(row["seq"], row["hash"], begins_behind=row["seq"])
+            self._chains[row["chain"]] = state
 
     def expect(self, anchors: Iterable[SignedHead]) -> None:
         """Heads that the chains have to have come by."""
@@ -143,10 +161,17 @@ class _Verifier:
             elif not is_signed_by(key, anchor.signature, head.message):
                 what = "the signature of an earlier head is not its key's"
             else:
-                self._chains.setdefault(head.chain, _State()).anchors[head.seq] = head
+                self._expect(head)
                 continue
             if not self._chains.setdefault(head.chain, _State()).has_fault:
                 self._fault(head.chain, what)
+
+    def _expect(self, head: Head) -> None:
+        state = self._chains.setdefault(head.chain, _State())
+        if head.seq > state.begins_behind:
+            state.anchors[head.seq] = head
+        elif head.seq == state.begins_behind and (head.hash, head.count) == (state.hash, head.seq):
+            self._sealed.add(head.chain)
 
     def run(self, progress: Callable[[int], object] | None) -> Verification:
         count = 0
@@ -160,6 +185,7 @@ class _Verifier:
         heads = self._connection.execute(select(HEADS).order_by(HEADS.c.chain)).mappings().all()
         for head in heads:
             self._check_head(head)
+        self._check_beginnings()
         for chain, state in sorted(self._chains.items()):
             if state.anchors and not state.has_fault:
                 last = state.anchors[max(state.anchors)]
@@ -167,7 +193,13 @@ class _Verifier:
         for chain in sorted(self._chains.keys() - {head["chain"] for head in heads}):
             if not self._chains[chain].has_fault:
                 self._fault(chain, "it is missing")
-        return Verification(count, len(self._chains), tuple(self._faults[:MAX_FAULTS]))
+        return Verification(
+            count,
+            len(self._chains),
+            removed=sum(row["seq"] for row in self._beginnings),
+            removals=tuple(sorted({row["record"] for row in self._beginnings})),
+            faults=tuple(self._faults[:MAX_FAULTS]),
+        )
 
     def _records(self) -> Iterator[Sequence[Sequence[Any]]]:
         """The records in the order in which they were committed: hash, body, repeated columns."""
@@ -209,6 +241,11 @@ class _Verifier:
             return "a chain has one record that begins it, its first"
         if kind == Kind.CHAIN:
             return self._check_names(members["facts"][NAMED])
+        if kind == Kind.RETENTION:
+            self._vouched[members["id"]] = members["facts"][BEGINS]
+            for chain, named_seq in members["facts"]["named"].items():
+                other = self._chains.setdefault(chain, _State())
+                other.named_seq = max(other.named_seq, named_seq)
         self._follow_stream(members, kind)
         return None
 
@@ -217,6 +254,8 @@ class _Verifier:
         for chain, (seq, hash) in named.items():
             state = self._chains.setdefault(chain, _State())
             state.named_seq = seq
+            if seq < state.begins_behind:
+                continue
             if not state.has_fault and (state.seq, state.hash.hex()) != (seq, hash):
                 what = f"a later chain saw {seq} records; there are {state.seq}, or others"
                 self._fault(chain, what, state.seq or None)
@@ -258,6 +297,17 @@ class _Verifier:
         if row["is_swept"] and state.open_streams:
             return f"{state.open_streams} streams are open that are marked as interrupted"
         return None
+
+    def _check_beginnings(self) -> None:
+        """Whether each chain whose first records are gone begins where a record says so."""
+        for row in self._beginnings:
+            chain, place = row["chain"], [row["seq"], row["hash"].hex()]
+            if self._chains[chain].has_fault:
+                continue
+            if chain not in self._sealed:
+                self._fault(chain, "it begins where no head is that stays")
+            elif self._vouched.get(row["record"], {}).get(chain) != place:
+                self._fault(chain, f"no record says that it begins behind record {row['seq']}")
 
     def _check_duplicates(self) -> None:
         repeated = select(RECORDS.c.id).group_by(RECORDS.c.id).having(func.count() > 1)

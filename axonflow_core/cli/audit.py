@@ -22,6 +22,7 @@ from axonflow_core.cli.audit_options import (
     time_option,
     url_option,
 )
+from axonflow_core.cli.audit_retain import retain
 from axonflow_core.cli.groups import Group
 from axonflow_core.cli.options import config_option, json_option
 
@@ -45,7 +46,7 @@ def audit() -> None:
     """The records of a server, which may go on meanwhile."""
 
 
-for command in (keys, export, erase, hold):
+for command in (keys, export, erase, hold, retain):
     audit.add_command(command)
 
 
@@ -166,6 +167,11 @@ def _write_verification(found: Verification) -> None:
     state = "as they were recorded" if found.is_valid else counted(len(found.faults), "fault")
     records, chains = counted(found.records, "record"), counted(found.chains, "chain")
     write_line(f"{records} in {chains}: {state}")
+    if found.removed:
+        by = ", ".join(found.removals)
+        gone = "was" if found.removed == 1 else "were"
+        said = f"{counted(found.removed, 'record')} before them {gone} removed"
+        write_line(f"{said}, recorded as {by}")
 
 
 # ── tail and search ───────────────────────────────────────────────────────────────────────────────

@@ -41,6 +41,7 @@ from axonflow_core.config.routing import (
 from axonflow_core.config.snippets import with_snippets
 from axonflow_core.config.structuring import fields_of, meant, structure, structure_credentials
 from axonflow_core.config.values import (
+    SHORT_RETENTION_DAYS,
     VERSION,
     AuditConfig,
     BudgetConfig,
@@ -405,7 +406,19 @@ def _warnings(document: Section) -> Iterator[Fault]:
             message,
             "remove the section, or keep it for other AxonFlow products",
         )
+    yield from _short_retention(document)
     yield from _inline_secrets(document)
+
+
+def _short_retention(document: Section) -> Iterator[Fault]:
+    audit = document.given("audit")
+    days = audit.given("retention_days") if isinstance(audit, Section) else None
+    if not isinstance(days, Scalar) or not days.text.isdecimal():
+        return
+    if 0 < int(days.text) < SHORT_RETENTION_DAYS:
+        message = f"`retention_days: {days.text}` is less than {SHORT_RETENTION_DAYS} days"
+        hint = "the AI Act has logs of high-risk systems kept for six months: Articles 19(1), 26(6)"
+        yield Fault(days.place, message, hint)
 
 
 def _inline_secrets(node: Node, key: str = "") -> Iterator[Fault]:

@@ -244,6 +244,11 @@ class WitnessConfig:
             raise Unfit("an https:// or http:// URL", "another text")
 
 
+SHORT_RETENTION_DAYS = 180
+"""Regulation (EU) 2024/1689 (AI Act), Articles 19(1) and 26(6): logs of high-risk systems are kept
+for at least six months."""
+
+
 @frozen
 class AuditConfig:
     """The section `audit`."""
@@ -255,6 +260,10 @@ class AuditConfig:
     """The file that each signed head is added to, outside of the database. Default: beside a
     database that is a file, and none for one on a server."""
     witness: WitnessConfig | None = field(default=None, kw_only=True)
+    retention_days: int | None = field(
+        default=None, kw_only=True, validator=validators.optional(validators.ge(1))
+    )
+    """After how many days `axonflow audit retain` removes records; None removes none."""
 
 
 @frozen
