@@ -187,6 +187,24 @@ def _holding(holds: Iterable[Hold], row: Row[tuple[str, str, str, str, int, byte
     return holding(holds, row.tenant, row.client, row.user, row.at_us)
 
 
+async def erase_all(
+    store: AuditStore,
+    ids: Sequence[str],
+    *,
+    tenant: str | None = None,
+    command: str,
+    forget: Mapping[str, Forget] = EMPTY,
+) -> Erasure:
+    """As `erase`, of any number of records, in slices of one transaction each."""
+    outcome = Erasure()
+    for start in range(0, len(ids), MAX_IDS):
+        part = ids[start : start + MAX_IDS]
+        outcome += await store.transact(
+            partial(erase, ids=part, tenant=tenant, command=command, forget=forget)
+        )
+    return outcome
+
+
 # ── of a person ───────────────────────────────────────────────────────────────────────────────────
 
 
@@ -206,13 +224,9 @@ async def erase_person(
         ids, after, is_end = await store.read(
             partial(records_of, pseudonyms=pseudonyms, after=after)
         )
-        for start in range(0, len(ids), MAX_IDS):
-            part = ids[start : start + MAX_IDS]
-            outcome += await store.transact(
-                partial(erase, ids=part, command=command, forget=forget)
-            )
-            if progress:
-                progress(outcome.erased)
+        outcome += await erase_all(store, ids, command=command, forget=forget)
+        if progress:
+            progress(outcome.erased)
         if is_end:
             return outcome
 

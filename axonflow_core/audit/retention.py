@@ -134,12 +134,13 @@ class _Planner:
         """Read the records up to the last one that may be removed."""
         names = ("row", "chain", "seq", "id", "kind", "tenant", "client", "user", "at_us", "closes")
         query = select(*(RECORDS.c[name] for name in names)).order_by(RECORDS.c.row)
-        streamed = self._connection.execution_options(stream_results=True).execute(query)
-        for rows in streamed.partitions(_ROWS):
-            for row in rows:
-                self._add(row)
-            if not self._current:
-                break
+        streamed = self._connection.execution_options(stream_results=True)
+        with streamed.execute(query) as found:
+            for rows in found.partitions(_ROWS):
+                for row in rows:
+                    self._add(row)
+                if not self._current:
+                    break
         self._mark_open()
 
     def _add(self, row: Any) -> None:

@@ -97,6 +97,7 @@ class _Asked:
 
     def examined(self, connection: Connection, path: Path | None, url: str | None) -> Erasure:
         from axonflow_core.audit import erasure
+        from axonflow_core.audit.same_call import of_same_calls
 
         if self._tenant_key is not None:
             return erasure.examine_tenant(connection, self._tenant_key)
@@ -104,7 +105,8 @@ class _Asked:
             keys = server_keys(path, url)
             names = pseudonyms_of(connection, keys, self._subject, self._tenant)
             return erasure.examine_person(connection, names)
-        return erasure.examine(connection, self._ids, self._tenant)
+        ids = of_same_calls(connection, self._ids, self._tenant)
+        return erasure.examine(connection, ids, self._tenant)
 
     async def erased(self, path: Path | None, url: str | None) -> Erasure:
         from axonflow_core.server.service import tables
@@ -114,6 +116,7 @@ class _Asked:
 
     async def _erased(self, store: AuditStore, path: Path | None, url: str | None) -> Erasure:
         from axonflow_core.audit import erasure
+        from axonflow_core.audit.same_call import of_same_calls
         from axonflow_core.cli.display import progress
 
         keys = server_keys(path, url)
@@ -132,10 +135,11 @@ class _Asked:
                 return await erasure.erase_person(
                     store, names, command="audit erase --subject", forget=forget, progress=tell
                 )
-        return await store.transact(
-            lambda transaction: erasure.erase(
-                transaction, self._ids, tenant=self._tenant, command="audit erase", forget=forget
-            )
+        ids = await store.read(
+            lambda connection: of_same_calls(connection, self._ids, self._tenant)
+        )
+        return await erasure.erase_all(
+            store, ids, tenant=self._tenant, command="audit erase", forget=forget
         )
 
 

@@ -13,6 +13,7 @@ import orjson
 import pytest
 
 from axonflow_core.audit.batch import Transaction
+from axonflow_core.audit.record import Kind
 from axonflow_core.audit.store import AuditStore
 from axonflow_core.cli import main
 from axonflow_core.keys import Keys
@@ -220,3 +221,35 @@ async def test_an_answer_that_no_key_opens_goes_too(database: Path) -> None:
 
 async def _transact(store: AuditStore, work: Callable[[Transaction], Any]) -> Any:
     return await store.transact(work)
+
+
+def test_the_other_records_of_a_call_go_with_it(
+    keys: Keys,  # noqa: F811
+    database: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    related: list[dict[str, Any]] = [
+        {"id": "opened", "kind": Kind.OPENED},
+        {"id": "call", "closes": "opened"},
+        {"id": "shadow", "facts": {"shadow_of": "call"}},
+        {"id": "again", "facts": {"answer_of": "call"}, "kind": Kind.REPEAT},
+        {"id": "check", "kind": Kind.CHECK},
+        {"id": "report", "facts": {"check_id": "check"}, "kind": Kind.GATEWAY_CALL},
+        {"id": "other", "facts": {"shadow_of": "one that is gone"}},
+        {"id": "of-globex", "facts": {"shadow_of": "call"}, "tenant": "globex"},
+    ]
+
+    async def record() -> None:
+        async with opened(database, keys, tables=tables()) as store:
+            await append_all(store, [call(texts={"r": "x"}, **each) for each in related])
+
+    asyncio.run(record())
+    url = f"sqlite:///{database}"
+    assert main(["audit", "erase", "report", "--url", url]) == 0
+    assert left(database) == ["again", "call", "of-globex", "opened", "other", "shadow"]
+    for asked in ("opened", "call", "shadow"):
+        assert main(["audit", "erase", asked, "--url", url, "--dry-run"]) == 0
+        assert capsys.readouterr().out.endswith("4 records would be erased\n")
+    assert main(["audit", "erase", "other", "--url", url]) == 0
+    assert main(["audit", "erase", "call", "--url", url]) == 0
+    assert left(database) == ["of-globex"]

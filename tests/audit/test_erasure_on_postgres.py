@@ -1,8 +1,9 @@
-"""Erasure, holds and the keys of tenants on a server of PostgreSQL."""
+"""Erasure, holds, the keys of tenants and retention on a server of PostgreSQL."""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from functools import partial
 
 import pytest
@@ -11,9 +12,12 @@ pytest.importorskip("psycopg", reason="PostgreSQL: psycopg is not installed")
 
 from postgres_server import Postgres
 
-from axonflow_core.audit import erasure, holds, writer
+from axonflow_core.audit import batch, erasure, holds, retention, writer
 from axonflow_core.audit.databases.urls import database_of
 from axonflow_core.audit.holds import Hold
+from axonflow_core.audit.record import Kind
+from axonflow_core.audit.retention import removal
+from axonflow_core.audit.same_call import of_same_calls
 from axonflow_core.audit.store import AuditStore
 from axonflow_core.errors import AuditError, RequestError
 
@@ -94,3 +98,35 @@ async def test_servers_forget_a_destroyed_key_whether_they_write_or_not(
 async def _write(store: AuditStore) -> None:
     for _ in range(40):
         await store.append(call(texts={"request": "x"}))
+
+
+async def test_the_other_records_of_a_call_are_found(url: str) -> None:
+    async with opened(database_of(url)) as store:
+        await store.append(call(id="opened", kind=Kind.OPENED))
+        await store.append(call(id="call", closes="opened", texts={"request": "\0"}))
+        await store.append(call(id="shadow", facts={"shadow_of": "call"}))
+        await store.append(call(id="other", facts={"shadow_of": "another"}))
+        find = partial(of_same_calls, ids=["opened"], tenant="acme")
+        assert await store.read(find) == ["opened", "call", "shadow"]
+
+
+async def test_segments_are_removed_while_servers_write(
+    postgres: Postgres, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch, "SEALED", 10)
+    monkeypatch.setattr(retention, "MAX_RECORDS", 15)
+    async with opened(database_of(url), keeps_texts=True) as one, opened(database_of(url)) as other:
+        for number in range(39):
+            await one.append(call(id=f"r{number}", texts={"request": "x"}))
+        hold = Hold(name="case 7", reason="a dispute", client="held")
+        await other.transact(partial(holds.add, hold=hold))
+        later = [call() for _ in range(40)]
+        before_us = time.time_ns() // 1_000
+        (planned, removals), _ = await asyncio.gather(
+            removal(other, before_us, command="audit retain"), append_all(one, later)
+        )
+        assert (planned.count, len(removals)) == (40, 4)
+    left = postgres.run("SELECT count(*) FROM records WHERE id LIKE 'r%'", url=url)
+    texts = postgres.run("SELECT count(*) FROM texts", url=url)
+    found = verified(database_of(url))
+    assert (left, texts, found.removed, found.faults) == ([(0,)], [(0,)], 40, ())
