@@ -72,6 +72,8 @@ DANGERS = [
     "CREATE USER x IDENTIFIED BY 'y'",
     "ALTER TABLE a DROP COLUMN b",
     "EXEC xp_cmdshell 'dir'",
+    "EXEC/**/xp_cmdshell 'dir'",
+    "/* nightly */ CREATE USER x IDENTIFIED BY 'y'",
     "COPY t FROM PROGRAM 'ls'",
     "INSERT INTO a (b) VALUES (1); DROP TABLE a",
 ]
@@ -99,6 +101,9 @@ USUAL = [
     "SELECT table_name FROM information_schema.tables",
     "SELECT password FROM users WHERE id = 3",
     "CREATE TABLE t (id int); CREATE INDEX i ON t (id)",
+    "CREATE TABLE t (a INT) PARTITION BY LIST (a) (PARTITION p VALUES IN (1, 2))",
+    "CREATE TABLE t (LIKE u) DISTKEY(a) SORTKEY(a) DISTSTYLE ALL",
+    "CREATE TABLE grants (id INT)",
     "DROP INDEX i",
     "MERGE INTO a USING b ON a.id = b.id WHEN MATCHED THEN UPDATE SET c = 1",
     "DELETE FROM users WHERE id = 3",
@@ -114,6 +119,15 @@ USUAL = [
 @pytest.mark.parametrize("text", USUAL)
 def test_a_usual_statement_is_left_alone(policy: Policy, text: str) -> None:
     assert found(policy, text) == []
+
+
+@pytest.mark.parametrize("joint", [" OR ", " AND ", " + "])
+def test_a_condition_of_many_parts_is_read(policy: Policy, joint: str) -> None:
+    condition = joint.join(f"a = {number}" for number in range(800))
+    query = f"SELECT a FROM t WHERE {condition}"
+    assert found(policy, query) == []
+    assert found(policy, f"DELETE FROM t WHERE {condition}") == []
+    assert types(policy, f"{query} OR 1 = 1") == {"sql_injection"}
 
 
 def test_a_finding_is_the_statement_that_is_wrong(policy: Policy) -> None:

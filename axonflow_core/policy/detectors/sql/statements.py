@@ -29,8 +29,8 @@ from axonflow_core.policy.views import View
 if TYPE_CHECKING:
     from sqlglot import Token, exp
 
-MAX_PARSED = 10_000
-"""The longest text that is parsed, in bytes: 0.1 s."""
+MAX_PARSED = 16_384
+"""The longest text that is parsed, in bytes: 0.2 s. The queries of TPC-DS have up to 14,400."""
 VERBS = (
     r"\b(?:select|with|insert|update|delete|merge|replace|create|alter|drop|truncate|grant|revoke"
     r"|exec|execute|call|copy|begin|commit|set|use|declare|explain|show|pragma|vacuum|attach)\b"
@@ -67,6 +67,8 @@ _COMMANDS = re.compile(
     r"|alter\s+system\b",
     re.IGNORECASE | re.DOTALL,
 )
+_COMMENT = re.compile(r"/\*.*?\*/|--[^\n]*", re.DOTALL)
+"""Those that tokens keep: what follows `exec` is one token."""
 _HIDES = re.compile(r"\s*['\")]")
 """A comment that begins where a string or a bracket of the query would have ended."""
 
@@ -78,6 +80,12 @@ class Statement(NamedTuple):
     start: int
     """Where it stands, in characters."""
     end: int
+    tokens: Sequence[Token]
+
+    @property
+    def words(self) -> str:
+        """What it says, without comments and quotes."""
+        return _COMMENT.sub(" ", " ".join(token.text for token in self.tokens))
 
 
 Wrong: TypeAlias = Callable[[Sequence[Statement], int], bool]
@@ -142,10 +150,12 @@ def _placed(
     """The statements, each with what stands between the semicolons around it."""
     from sqlglot import TokenType
 
-    edges = [-1, *(each.start for each in tokens if each.token_type is TokenType.SEMICOLON), length]
-    for tree, (before, end) in zip(trees, pairwise(edges), strict=False):
+    between = [n for n, each in enumerate(tokens) if each.token_type is TokenType.SEMICOLON]
+    for tree, (before, behind) in zip(trees, pairwise([-1, *between, len(tokens)]), strict=False):
         if tree is not None:
-            yield Statement(tree, before + 1, end)
+            start = tokens[before].start + 1 if before >= 0 else 0
+            end = tokens[behind].start if behind < len(tokens) else length
+            yield Statement(tree, start, end, tokens[before + 1 : behind])
 
 
 # ── injections ────────────────────────────────────────────────────────────────────────────────────
@@ -178,7 +188,10 @@ def _has_tautology(tree: exp.Expr) -> bool:
     from sqlglot import exp
 
     return any(
-        says_nothing(side) for node in tree.find_all(exp.Or) for side in (node.left, node.right)
+        says_nothing(alternative)
+        for node in tree.find_all(exp.Or)
+        if not isinstance(node.parent, exp.Or)
+        for alternative in node.flatten()
     )
 
 
@@ -190,7 +203,7 @@ def says_nothing(condition: exp.Expr) -> bool:
     if isinstance(condition, exp.Not):
         return says_nothing(condition.this)
     if isinstance(condition, exp.And | exp.Or):
-        return says_nothing(condition.left) and says_nothing(condition.right)
+        return all(map(says_nothing, condition.flatten()))
     if isinstance(condition, exp.Predicate) and isinstance(condition, exp.Binary):
         sides = condition.left.unnest(), condition.right.unnest()
         return sides[0] == sides[1] or all(isinstance(side, exp.Literal) for side in sides)
@@ -278,5 +291,5 @@ def is_danger(statements: Sequence[Statement], number: int) -> bool:
     if isinstance(tree, exp.Alter):
         return any(isinstance(action, exp.Drop) for action in tree.args.get("actions") or ())
     if isinstance(tree, exp.Command | exp.Copy | exp.Execute | exp.Create):
-        return _COMMANDS.match(tree.sql()) is not None
+        return _COMMANDS.match(statements[number].words) is not None
     return isinstance(tree, exp.TruncateTable | exp.Grant | exp.Revoke)
