@@ -273,7 +273,9 @@ def test_a_sign_that_only_means_at_is_left_alone(policy: Policy, text: str) -> N
         "2001:db8:85a3::8a2e:370:7334",
     ],
 )
-@pytest.mark.parametrize("frame", ["{}", "[{}]", "ip:{}.", "from {}, to", '"{}"', "http://{}/x"])
+@pytest.mark.parametrize(
+    "frame", ["{}", "[{}]", "ip:{}.", "node:{}", "from {}, to", '"{}"', "http://{}/x"]
+)
 def test_an_address_of_a_machine_is_found(policy: Policy, address: str, frame: str) -> None:
     assert found(policy, frame.format(address)) == [("ip_address", address)]
 

@@ -108,7 +108,7 @@ def _ipv6(data: bytes, start: int, end: int) -> tuple[int, int] | None:
     return (start, end) if is_long or is_network else None
 
 
-_BEFORE = re.compile(rb"[^0-9A-Fa-f:]*(?::(?!:))?")
+_BEFORE = re.compile(rb"(?:[G-Zg-z_]\w*:|[^0-9A-Fa-f:]*(?::(?!:))?)")
 
 
 def _address(data: bytes, start: int, end: int) -> tuple[int, int] | None:
@@ -118,7 +118,8 @@ def _address(data: bytes, start: int, end: int) -> tuple[int, int] | None:
     return (_ipv6 if b":" in data[start:end] else _ipv4)(data, start, end)
 
 
-_APART = r"(?:\A|[^\w.:]|[^0-9A-Fa-f:]:)"
+_APART = r"(?:\A|[^\w.:]|[^0-9A-Fa-f:]:|[G-Zg-z_]\w*:)"
+"""Before an address; a word with a colon, `node:`, is no group of one."""
 _IPV4 = r"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}"
 _IPV6 = (
     r"(?:::|[0-9A-Fa-f]{1,4}:)(?:[0-9A-Fa-f]{0,4}:){0,6}"
