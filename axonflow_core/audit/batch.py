@@ -15,6 +15,7 @@ from sqlalchemy.sql import ClauseElement
 from axonflow_core.audit.chain import Head, body_of, link
 from axonflow_core.audit.connection import WriterConnection
 from axonflow_core.audit.databases import Driver
+from axonflow_core.audit.finding import Labels, SeriesSeen, row_of, terms_of
 from axonflow_core.audit.keys import (
     SECRET_BYTES,
     MasterKey,
@@ -24,7 +25,7 @@ from axonflow_core.audit.keys import (
     seal_text,
 )
 from axonflow_core.audit.record import Entry
-from axonflow_core.audit.schema import HEADS, RECORDS, SEALS, TENANT_KEYS, TEXTS
+from axonflow_core.audit.schema import HEADS, RECORDS, SEALS, SERIES, TENANT_KEYS, TERMS, TEXTS
 from axonflow_core.errors import AuditError
 from axonflow_core.frozen import evolve, frozen
 from axonflow_core.keys import Keys
@@ -47,7 +48,9 @@ class Statements:
         def compiled(statement: ClauseElement) -> str:
             return str(statement.compile(dialect=dialect))
 
-        self.insert_records = _Insert(compiled(_INSERT_RECORDS))
+        self.insert_records = _Insert(compiled(_INSERT_RECORDS), " RETURNING row")
+        self.insert_terms = _Insert(compiled(insert(TERMS).inline()))
+        self.insert_series = f"{compiled(insert(SERIES).inline())} ON CONFLICT DO NOTHING"
         self.insert_texts = _Insert(compiled(insert(TEXTS).inline()))
         self.insert_tenant_keys = compiled(insert(TENANT_KEYS).inline())
         self.insert_seal = f"{compiled(insert(SEALS).inline())} ON CONFLICT DO NOTHING"
@@ -78,20 +81,27 @@ for every row."""
 class _Insert:
     """Inserts rows, as many with one statement as there are."""
 
-    def __init__(self, insert_one: str) -> None:
+    def __init__(self, insert_one: str, returning: str = "") -> None:
         self._into, self._values = insert_one.split(" VALUES ")
+        self._returning = returning
         self._statements: dict[int, str] = {}
 
-    def __call__(self, driver: Driver, rows: Sequence[_Row]) -> None:
+    def __call__(self, driver: Driver, rows: Sequence[_Row]) -> list[_Row]:
+        """What the statements return."""
+        returned: list[_Row] = []
         for start in range(0, len(rows), _MAX_ROWS):
             part = rows[start : start + _MAX_ROWS]
-            driver.execute(self._of(len(part)), [value for row in part for value in row])
+            values = [value for row in part for value in row]
+            cursor = driver.execute(self._of(len(part)), values)
+            if self._returning:
+                returned += cursor.fetchall()
+        return returned
 
     def _of(self, count: int) -> str:
         """The statement that inserts so many rows."""
         if (known := self._statements.get(count)) is None:
             rows = ", ".join([self._values] * count)
-            known = self._statements[count] = f"{self._into} VALUES {rows}"
+            known = self._statements[count] = f"{self._into} VALUES {rows}{self._returning}"
         return known
 
 
@@ -173,12 +183,14 @@ class Batch:
         head: Head,
         vault: Vault,
         *,
+        series: SeriesSeen,
         keeps_texts: bool,
         on_write: Callable[[Execute, str, Sequence[Entry]], None] | None = None,
     ) -> None:
         self._driver = driver
         self._statements = statements
         self._vault = vault
+        self._series = series
         self._keeps_texts = keeps_texts
         self._on_write = on_write
         self._before = head
@@ -190,6 +202,7 @@ class Batch:
         """What was appended."""
         self._records: list[tuple[Any, ...]] = []
         self._texts: list[tuple[str, str, bytes]] = []
+        self._new_series: Mapping[Labels, int] = {}
         self._new_tenants: dict[str, tuple[TenantKey, bytes]] = {}
 
     def append(self, entry: Entry) -> None:
@@ -216,6 +229,7 @@ class Batch:
             body,
             hash,
             wrapped,
+            self._series.id_of(entry),
         )
         self._records.append(row)
         self._texts += [(entry.id, label, text) for label, text in sealed.items()]
@@ -271,15 +285,30 @@ class Batch:
             driver.cursor().executemany(statements.insert_tenant_keys, keys)
         if not self._records:
             return self._before
-        statements.insert_records(driver, self._records)
+        if new := self._series.new():
+            rows = [row_of(labels, id) for labels, id in new.items()]
+            driver.cursor().executemany(statements.insert_series, rows)
+            self._new_series = new
+        self._insert_terms(statements.insert_records(driver, self._records))
         statements.insert_texts(driver, self._texts)
         if self._on_write is not None:
             self._on_write(statements.executing(driver), self.chain, self.entries)
         head = evolve(self._before, seq=self._seq, hash=self._hash, count=self._count)
         return move_head(driver, statements, self._before, head, self._vault.signer)
 
+    def _insert_terms(self, numbers: Sequence[_Row]) -> None:
+        """Write what the entries are found by; `numbers` are those of their rows."""
+        numbers = sorted(numbers)  # no database says in which order it returns them
+        terms = [
+            (term, record[-1], entry.at_us, number)
+            for entry, record, (number,) in zip(self.entries, self._records, numbers, strict=True)
+            for term in terms_of(entry)
+        ]
+        self._statements.insert_terms(self._driver, terms)
+
     def committed(self) -> None:
-        """The batch is durable, and so are the keys of its new tenants."""
+        """The batch is durable, and so are its series and the keys of its new tenants."""
+        self._series.committed(self._new_series)
         for tenant, (key, _) in self._new_tenants.items():
             self._vault.tenants[tenant] = key
 

@@ -7,6 +7,8 @@
     heads        one row a chain: its end, signed
     seals        heads that stay: one behind every so many records, and the last of each chain
     exports      one row an export and chain: the last record that was carried out
+    series       one row for each combination of values that records are found by (`audit.finding`)
+    terms        which records have a user, a rule or a request id of an upstream
     tenant_keys  one row a tenant, encrypted under the master key
     texts        what was said, encrypted under the record's key, where texts are kept
     holds        which records may be neither erased nor removed for now, and why
@@ -31,7 +33,7 @@ from sqlalchemy import (
     Table,
 )
 
-VERSION = 4
+VERSION = 5
 """The version of these tables. An older database is brought up to date (`databases.migrations`);
 a newer one is refused."""
 TABLES = MetaData()
@@ -62,6 +64,7 @@ RECORDS = Table(
     Column("body", LargeBinary, nullable=False),
     Column("hash", LargeBinary, nullable=False),
     Column("record_key", LargeBinary),
+    Column("series", BigInteger),
 )
 REPEATED = (
     *("chain", "seq", "id", "at_us", "kind", "verdict", "tenant", "client", "user"),
@@ -69,6 +72,7 @@ REPEATED = (
 )
 """The columns of `records` that repeat a member of the body, by the same name."""
 Index("records_of_a_tenant", RECORDS.c.tenant, RECORDS.c.at_us)
+Index("records_of_a_series", RECORDS.c.series, RECORDS.c.at_us, postgresql_include=["row"])
 Index(
     "records_that_open",
     RECORDS.c.chain,
@@ -120,6 +124,29 @@ EXPORTS = Table(
     Column("name", String, primary_key=True),
     Column("chain", String, primary_key=True),
     Column("seq", BigInteger, nullable=False),
+)
+SERIES = Table(
+    "series",
+    TABLES,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("tenant", String, nullable=False),
+    Column("client", String, nullable=False),
+    Column("provider", String),
+    Column("model", String),
+    Column("verdict", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("request_type", String),
+    Column("cost_class", Integer),
+)
+Index("series_of_a_tenant", SERIES.c.tenant)
+TERMS = Table(
+    "terms",
+    TABLES,
+    Column("term", String, primary_key=True),
+    Column("series", BigInteger, primary_key=True, autoincrement=False),
+    Column("at_us", BigInteger, primary_key=True, autoincrement=False),
+    Column("row", BigInteger, primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
 )
 TENANT_KEYS = Table(
     "tenant_keys",

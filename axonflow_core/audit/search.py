@@ -1,46 +1,25 @@
-"""Records found again: by time, user, client, verdict, kind of request, id or rule."""
+"""Records found again, page by page from the newest on (`places` has how)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from operator import eq, ge, lt
 
 import orjson
 from attrs import field
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import Connection, select
 
 from axonflow_core.audit.chain import entry_of
-from axonflow_core.audit.members import has_rule
-from axonflow_core.audit.record import Entry, Kind
+from axonflow_core.audit.places import Filter, Place, Places
+from axonflow_core.audit.record import Entry
 from axonflow_core.audit.schema import RECORDS
 from axonflow_core.audit.store import AuditStore
 from axonflow_core.errors import RequestError
 from axonflow_core.frozen import frozen
-from axonflow_core.policy.rules import Verdict
 
 MAX_LIMIT = 1_000
 """The most records of one page."""
-MAX_OFFSET = 1_000_000_000
-
-
-@frozen(kw_only=True)
-class Filter:
-    """Which records are wanted; None wants every one."""
-
-    user: str | None = None
-    """The pseudonym of a user (`AuditStore.pseudonym`)."""
-    client: str | None = None
-    start_us: int | None = None
-    """Not before this time, in microseconds since 1970-01-01T00:00Z."""
-    end_us: int | None = None
-    """Before this time."""
-    verdict: Verdict | None = None
-    request_type: str | None = None
-    id: str | None = None
-    rule: str | None = None
-    """The name of a rule that found something."""
-    kinds: tuple[Kind, ...] = ()
-    """Any of these; where none is named, any."""
+MAX_OFFSET = 10_000
+"""The most records that a page may pass over. A cursor goes on from wherever a page ended."""
 
 
 @frozen(kw_only=True)
@@ -63,7 +42,11 @@ class Page:
     records: tuple[Recorded, ...]
     """The newest first."""
     total: int
-    """How many fit in all."""
+    """How many fit in all; where that is not exact, at least so many do."""
+    is_total_exact: bool = True
+    next: Place | None = None
+    """Where the next page begins; None behind the last. A page may be short, even empty, and have
+    a next one, where few of very many fit."""
 
 
 async def search(
@@ -73,13 +56,14 @@ async def search(
     *,
     limit: int = 50,
     offset: int = 0,
+    before: Place | None = None,
 ) -> Page:
-    """The records of one tenant that fit, from the newest on. `RequestError` for a limit that is
-    not 1 to 1,000, or a negative offset."""
+    """The records of one tenant that fit, from the newest on, or from behind `before` on.
+    `RequestError` for a limit that is not 1 to 1,000, or an offset that is not 0 to 10,000."""
     require_page(limit, offset)
     return await store.read(
         lambda connection: search_in(
-            connection, tenant, wanted or Filter(), limit=limit, offset=offset
+            connection, tenant, wanted or Filter(), limit=limit, offset=offset, before=before
         )
     )
 
@@ -87,28 +71,51 @@ async def search(
 def require_page(limit: int, offset: int) -> None:
     """`RequestError` for a page that cannot be had."""
     if not 1 <= limit <= MAX_LIMIT:
-        raise RequestError(f"a page has 1 to {MAX_LIMIT} records, not {limit}")
+        raise RequestError(f"a page has 1 to {MAX_LIMIT:,} records, not {limit}")
     if not 0 <= offset <= MAX_OFFSET:
-        raise RequestError(f"the offset is {offset}, not 0 to {MAX_OFFSET}")
+        raise RequestError(
+            f"the offset is {offset}, not 0 to {MAX_OFFSET:,}",
+            hint="go on with the cursor of the page before, or name a time",
+        )
 
 
 def search_in(
-    connection: Connection, tenant: str | None, wanted: Filter, *, limit: int, offset: int
+    connection: Connection,
+    tenant: str | None,
+    wanted: Filter,
+    *,
+    limit: int,
+    offset: int = 0,
+    before: Place | None = None,
 ) -> Page:
     """As `search`, on a connection; of every tenant where that is None, for whoever owns the
     database."""
-    conditions = _conditions(tenant, wanted)
-    total = connection.execute(select(func.count()).select_from(RECORDS).where(*conditions))
-    rows = connection.execute(
-        select(*_COLUMNS)
-        .where(*conditions)
-        .order_by(RECORDS.c.at_us.desc(), RECORDS.c.row.desc())
-        .limit(limit)
-        .offset(offset)
-    )
+    places = Places(connection, tenant, wanted)
+    total, is_exact = places.total()
+    found, rest = places.newest_first(before, offset + limit + 1)
+    shown = found[offset : offset + limit]
+    if len(found) > offset + limit:
+        rest = shown[-1]
     return Page(
-        records=tuple(recorded(body, hash) for body, hash in rows), total=total.scalar_one()
+        records=_at(connection, tenant, shown),
+        total=max(total, len(found)),
+        is_total_exact=is_exact,
+        next=rest,
     )
+
+
+def _at(
+    connection: Connection, tenant: str | None, places: Sequence[Place]
+) -> tuple[Recorded, ...]:
+    """The records at some places, in their order."""
+    rows = [at.row for at in places]
+    query = select(RECORDS.c.row, RECORDS.c.tenant, *_COLUMNS).where(RECORDS.c.row.in_(rows))
+    found = {
+        row: (body, hash)
+        for row, whose, body, hash in connection.execute(query)
+        if tenant is None or whose == tenant  # whatever the series say
+    }
+    return tuple(recorded(*found[row]) for row in rows if row in found)
 
 
 def newest(connection: Connection, limit: int, *, after: int = 0) -> tuple[list[Recorded], int]:
@@ -138,23 +145,3 @@ def recorded(body: bytes, hash: bytes) -> Recorded:
         commitments=members["commitments"],
         hash=hash,
     )
-
-
-def _conditions(tenant: str | None, wanted: Filter) -> Sequence[ColumnElement[bool]]:
-    columns = RECORDS.c
-    conditions = (
-        (tenant, eq, columns.tenant),
-        (wanted.user, eq, columns.user),
-        (wanted.client, eq, columns.client),
-        (wanted.start_us, ge, columns.at_us),
-        (wanted.end_us, lt, columns.at_us),
-        (wanted.verdict, eq, columns.verdict),
-        (wanted.request_type, eq, columns.request_type),
-        (wanted.id, eq, columns.id),
-    )
-    made = [compare(column, value) for value, compare, column in conditions if value is not None]
-    if wanted.kinds:
-        made.append(columns.kind.in_(wanted.kinds))
-    if wanted.rule is not None:
-        made.append(has_rule(wanted.rule))
-    return made

@@ -46,6 +46,7 @@ from axonflow_core.audit.batch import (
 from axonflow_core.audit.chain import Head, new_chain_id
 from axonflow_core.audit.connection import WriterConnection
 from axonflow_core.audit.databases import Database, migrations, text_of
+from axonflow_core.audit.finding import SeriesSeen
 from axonflow_core.audit.jobs import Job, Outcome, Work, settle
 from axonflow_core.audit.keys import key_id
 from axonflow_core.audit.opening import begin_chain, require_known_keys, require_master, sweep
@@ -88,6 +89,7 @@ class Writer:
     def __init__(self, database: Database, keys: Keys, options: WriterOptions) -> None:
         self.database = database
         self.vault = Vault(keys)
+        self._series = SeriesSeen()
         self.chain = new_chain_id()
         self.ended: Future[None] = Future()
         """Set once the last head is signed and the database let go."""
@@ -235,6 +237,7 @@ class Writer:
             self._statements,
             self._head,
             self.vault,
+            series=self._series,
             keeps_texts=self._options.keeps_texts,
             on_write=self._options.on_write,
         )

@@ -3,6 +3,7 @@ change something are in modules of their own."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -207,6 +208,15 @@ def tail(
             time.sleep(_POLL_S)
 
 
+def _place(_: click.Context, option: click.Parameter, text: str | None) -> tuple[int, int] | None:
+    """The place that a cursor names."""
+    if text is None:
+        return None
+    if (found := re.fullmatch(r"(-?\d{1,18})\.(-?\d{1,19})", text, re.ASCII)) is None:
+        raise click.BadParameter("a cursor is what `axonflow audit search` ended with: --cursor …")
+    return int(found[1]), int(found[2])
+
+
 @audit.command("search", short_help="Show the records that fit, from the newest on.")
 @config_option
 @url_option
@@ -222,9 +232,15 @@ def tail(
 )
 @click.option("--type", "request_type", help="The kind of request: chat, sql.")
 @click.option("--id", help="The id of one record.")
+@click.option("--provider", help="The name of a provider.")
+@click.option("--model", help="The model, as it was called.")
 @click.option("--rule", help="The name of a rule that found something.")
+@click.option("--receipt", metavar="ID", help="The id that the upstream gave the call.")
+@click.option("--min-cost", type=click.FloatRange(0), help="What the call cost at least, in USD.")
+@click.option("--max-cost", type=click.FloatRange(0), help="What it cost at most.")
 @limit_option
-@click.option("--offset", type=click.IntRange(0), default=0, help="How many to pass over.")
+@click.option("--offset", type=click.IntRange(0, 10_000), default=0, help="How many to pass over.")
+@click.option("--cursor", callback=_place, help="Where to go on: what the page before ended with.")
 @json_option
 def search(
     *,
@@ -238,9 +254,15 @@ def search(
     verdict: str | None,
     request_type: str | None,
     id: str | None,
+    provider: str | None,
+    model: str | None,
     rule: str | None,
+    receipt: str | None,
+    min_cost: float | None,
+    max_cost: float | None,
     limit: int,
     offset: int,
+    cursor: tuple[int, int] | None,
     is_json: bool,
 ) -> None:
     """Show the records that fit all of what is given, from the newest on."""
@@ -248,7 +270,8 @@ def search(
     from axonflow_core.cli.extras import server_extra
 
     with server_extra():
-        from axonflow_core.audit.search import Filter, search_in
+        from axonflow_core.audit.places import Filter, Place
+        from axonflow_core.audit.search import search_in
         from axonflow_core.policy.rules import Verdict
 
     with opened(path, url) as connection:
@@ -260,14 +283,31 @@ def search(
             verdict=Verdict(verdict) if verdict else None,
             request_type=request_type,
             id=id,
+            provider=provider,
+            model=model,
             rule=rule,
+            receipt=receipt,
+            min_cost_usd=min_cost,
+            max_cost_usd=max_cost,
         )
-        page = search_in(connection, tenant, wanted, limit=limit, offset=offset)
+        before = None if cursor is None else Place(*cursor)
+        page = search_in(connection, tenant, wanted, limit=limit, offset=offset, before=before)
+    goes_on = None if page.next is None else "{}.{}".format(*page.next)
     if is_json:
-        write_json({"total": page.total, "records": [_written(one) for one in page.records]})
+        write_json(
+            {
+                "total": page.total,
+                "is_total_exact": page.is_total_exact,
+                "next_cursor": goes_on,
+                "records": [_written(one) for one in page.records],
+            }
+        )
         return
     _write_records(page.records, is_json=False)
-    tell(f"{len(page.records)} of {counted(page.total, 'record')}")
+    or_more = "" if page.is_total_exact else " or more"
+    tell(f"{len(page.records)} of {counted(page.total, 'record')}{or_more}")
+    if goes_on is not None:
+        tell(f"more: --cursor {goes_on}")
 
 
 def _pseudonym(

@@ -51,7 +51,14 @@ async def _record(database: Path, keys: Keys) -> None:
     async with opened(database, keys) as store:
         user = await store.pseudonym("acme", "bob")
         entries: Sequence[Entry] = (
-            call(id="c1", user=user, at_us=1_000_000, model="m-1", rules=("pii",)),
+            call(
+                id="c1",
+                user=user,
+                at_us=1_000_000,
+                model="m-1",
+                rules=("pii",),
+                facts={"cost_usd": 0.5, "receipt": {"request_id": "req-1"}},
+            ),
             call(id="c2", verdict=Verdict.BLOCKED, at_us=1_795_957_617_000_000),
         )
         await append_all(store, entries)
@@ -103,6 +110,12 @@ def test_the_newest_records_are_shown_oldest_first(audit: Command) -> None:
         (("--tenant", "globex", "--user", "bob"), []),
         (("--tenant", "acme", "--verdict", "blocked"), ["c2"]),
         (("--rule", "pii"), ["c1"]),
+        (("--model", "m-1"), ["c1"]),
+        (("--provider", "none"), []),
+        (("--receipt", "req-1"), ["c1"]),
+        (("--min-cost", "0.5"), ["c1"]),
+        (("--max-cost", "0.4"), []),
+        (("--tenant", "acme", "--cursor", "1795957617000000.3"), ["c1"]),
         (("--id", "c2"), ["c2"]),
         (("--since", "2026-01-01", "--until", "2026-11-29T13:06:58Z", "--client", "shop"), ["c2"]),
         (("--tenant", "acme", "-n", "1", "--offset", "1"), ["c1"]),
@@ -113,9 +126,20 @@ def test_records_are_searched(audit: Command, arguments: tuple[str, ...], ids: l
     assert (code, [one["id"] for one in orjson.loads(said)["records"]]) == (0, ids)
 
 
+def test_a_page_says_where_the_next_one_begins(audit: Command) -> None:
+    page = orjson.loads(audit("search", "--tenant", "acme", "-n", "1", "--json")[1])
+    arguments = ("search", "--tenant", "acme", "--cursor", page["next_cursor"], "--json")
+    rest = orjson.loads(audit(*arguments)[1])
+    assert [one["id"] for one in page["records"] + rest["records"]] == ["c2", "c1"]
+    assert (page["total"], rest["next_cursor"]) == (2, None)
+
+
 @pytest.mark.parametrize(
     "arguments",
-    [("search", "--user", "bob"), ("search", "--since", "soon"), ("search", "-n", "1001")],
+    [
+        *(("search", "--user", "bob"), ("search", "--since", "soon"), ("search", "-n", "1001")),
+        *(("search", "--cursor", "1"), ("search", "--min-cost", "-1")),
+    ],
 )
 def test_a_search_that_cannot_be_made_is_a_usage_error(
     audit: Command, arguments: tuple[str, ...]

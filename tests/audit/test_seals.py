@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from axonflow_core.audit import batch
+from axonflow_core.audit import batch, finding
 from axonflow_core.audit.chain import Head
 from axonflow_core.audit.databases import migrations
 from axonflow_core.audit.databases.sqlite import SQLiteDatabase
+from axonflow_core.audit.places import Filter
 from axonflow_core.audit.schema import VERSION
+from axonflow_core.audit.search import search
 from axonflow_core.audit.verify import seals_of
 from axonflow_core.errors import AuditError, ConfigError
 from axonflow_core.frozen import evolve
@@ -75,13 +77,17 @@ async def test_a_seal_that_was_changed_is_found(database: Path, change: str) -> 
 async def of_version_1(database: Path) -> None:
     """A database as the first release made them."""
     async with opened(database) as store:
-        await append_all(store, [call(id=f"old-{n}") for n in range(5)])
+        await append_all(store, [call(id=f"old-{n}", rules=("pii",)) for n in range(5)])
     for statement in (
         "DROP TABLE seals",
         "DROP TABLE exports",
         "DROP TABLE holds",
         "DROP TABLE beginnings",
         "ALTER TABLE heads DROP COLUMN has_lost_key",
+        "DROP TABLE series",
+        "DROP TABLE terms",
+        "DROP INDEX records_of_a_series",
+        "ALTER TABLE records DROP COLUMN series",
         "DROP TABLE alembic_version",
         "UPDATE settings SET value = CAST('1' AS BLOB) WHERE name = 'version'",
     ):
@@ -101,6 +107,18 @@ async def test_an_older_database_is_brought_up_to_date_by_whoever_opens_it(datab
         (6,)
     ]
     assert rows(database, "SELECT version_num FROM alembic_version") == [(str(VERSION),)]
+
+
+async def test_records_of_an_older_database_are_found(
+    database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await of_version_1(database)
+    monkeypatch.setattr(finding, "SLICE", 2)
+    async with opened(database) as store:
+        await store.append(call(id="new", rules=("pii",)))
+        for wanted in (Filter(rule="pii"), Filter(client="shop")):
+            found = [one.entry.id for one in (await search(store, "acme", wanted)).records]
+            assert sorted(found) == ["new", *(f"old-{n}" for n in range(5))]
 
 
 async def test_several_that_open_it_at_once_bring_it_up_to_date_once(database: Path) -> None:

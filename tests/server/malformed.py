@@ -97,6 +97,11 @@ BODIES: Mapping[str, Any] = {
         "action": "blocked",
         "decision_id": "x",
         "policy_name": "badge",
+        "provider": "echo",
+        "model": "parrot",
+        "receipt": "req-1",
+        "min_cost": 0.1,
+        "max_cost": 2,
     },
     "/api/v1/static-policies/test": {"pattern": "a+b", "inputs": ["aab", "c"]},
 }

@@ -60,6 +60,12 @@ async def test_every_entry_is_one_that_the_sdk_reads(recorded: Served) -> None:
         ({"user_email": "ann@acme.example"}, 4),
         ({"user_email": "bob@acme.example"}, 0),
         ({"policy_name": "badge"}, 1),
+        ({"provider": "echo"}, 2),
+        ({"provider": "none"}, 0),
+        ({"model": "none"}, 0),
+        ({"receipt": "none"}, 0),
+        ({"min_cost": 1_000}, 0),
+        ({"max_cost": 0}, 0),
         ({"override_id": "any"}, 0),
         ({"start_time": "2020-01-01T00:00:00Z"}, 5),
         ({"end_time": "2020-01-01T00:00:00"}, 0),
@@ -72,6 +78,33 @@ async def test_a_search_finds_what_it_names(
     recorded: Served, filters: dict[str, Any], count: int
 ) -> None:
     assert len(await ids(recorded, **filters)) == count
+
+
+async def test_pages_follow_each_other_by_cursor(recorded: Served) -> None:
+    every, seen, cursor = await ids(recorded), [], None
+    for _ in range(3):
+        page = (await recorded.post(SEARCH, {"limit": 2, "cursor": cursor})).json
+        seen += [entry["id"] for entry in page["entries"]]
+        cursor = page["next_cursor"]
+    assert (seen, cursor, page["is_total_exact"]) == (every, None, True)
+
+
+async def test_a_cursor_is_for_the_tenant_that_it_was_given(recorded: Served) -> None:
+    given = (await recorded.post(SEARCH, {"limit": 1})).json["next_cursor"]
+    same = await recorded.post(SEARCH, {"cursor": given}, client="acme-too")
+    assert (same.status, len(same.json["entries"])) == (200, 4)
+    for client, cursor in (
+        *(("other", given), ("acme", given[:-4] + "AAA="), ("acme", "B" + given[1:])),
+        *(("acme", "AAAA"), ("acme", "\u00e9"), ("acme", given[:10])),
+    ):
+        reply = await recorded.post(SEARCH, {"cursor": cursor}, client=client)
+        assert (reply.status, "entries" in reply.json) == (400, False), cursor
+
+
+async def test_an_offset_that_is_too_far_is_refused(recorded: Served) -> None:
+    assert (await recorded.post(SEARCH, {"offset": 10_001})).status == 400
+    assert (await recorded.get("/api/v1/audit/tenant/acme?offset=10001")).status == 400
+    assert (await recorded.get("/api/v1/audit/tenant/acme?offset=10000")).json["entries"] == []
 
 
 async def test_a_user_is_found_by_the_pseudonym_that_entries_show(recorded: Served) -> None:

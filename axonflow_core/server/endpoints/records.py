@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from axonflow_core.audit.places import Filter, Place
 from axonflow_core.audit.proof import prove_chain, prove_record
-from axonflow_core.audit.search import MAX_LIMIT, MAX_OFFSET, Filter, Page
+from axonflow_core.audit.search import MAX_LIMIT, Page
 from axonflow_core.audit.search import search as searched
 from axonflow_core.server.client_request import Answer, ClientRequest, refusal
 from axonflow_core.server.fields import MAX_TOKEN, Fields, read_object
 from axonflow_core.server.wire import records
+from axonflow_core.server.wire.cursors import cursor_of, place_of
 from axonflow_core.server.wire.records import Wanted
 
 NOTHING = Page(records=(), total=0)
+_ANY = 10**9
+"""An offset that is too far is refused, not cut to the last one that is not."""
 
 
 async def search(request: ClientRequest) -> Answer:
     """`POST /api/v1/audit/search`, of the records of the client's own tenant."""
     fields = read_object(request.body or b"{}")
-    wanted = records.search(fields, await _user(request, fields))
-    return records.found_answer(await _found(request, wanted), wanted)
+    wanted = records.search(fields, await _user(request, fields), _before(request, fields))
+    return await _page(request, wanted)
 
 
 async def of_tenant(request: ClientRequest) -> Answer:
@@ -26,9 +30,8 @@ async def of_tenant(request: ClientRequest) -> Answer:
         message = f"the client {request.caller.client} reads the records of its own tenant"
         return refusal(403, message, code="forbidden")
     limit = records.number_in(request.query, "limit", default=50, most=MAX_LIMIT)
-    offset = records.number_in(request.query, "offset", default=0, most=MAX_OFFSET)
-    wanted = Wanted(filter=Filter(), limit=limit or 1, offset=offset)
-    return records.found_answer(await _found(request, wanted), wanted)
+    offset = records.number_in(request.query, "offset", default=0, most=_ANY)
+    return await _page(request, Wanted(filter=Filter(), limit=limit or 1, offset=offset))
 
 
 async def decisions(request: ClientRequest) -> Answer:
@@ -76,6 +79,22 @@ async def _user(request: ClientRequest, fields: Fields) -> str | None:
     return await request.service.audit.pseudonym(request.caller.tenant, name)
 
 
+def _before(request: ClientRequest, fields: Fields) -> Place | None:
+    """The place of the cursor that a search names."""
+    cursor = fields.optional_text("cursor")
+    if cursor is None:
+        return None
+    return place_of(cursor, request.caller.tenant, request.service.seal)
+
+
+async def _page(request: ClientRequest, wanted: Wanted) -> Answer:
+    page = await _found(request, wanted)
+    tenant, seal = request.caller.tenant, request.service.seal
+    return records.found_answer(
+        page, wanted, None if page.next is None else cursor_of(page.next, tenant, seal)
+    )
+
+
 async def _found(request: ClientRequest, wanted: Wanted) -> Page:
     if wanted.filter is None:
         return NOTHING
@@ -85,4 +104,5 @@ async def _found(request: ClientRequest, wanted: Wanted) -> Page:
         wanted.filter,
         limit=wanted.limit,
         offset=wanted.offset,
+        before=wanted.before,
     )

@@ -11,9 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from axonflow_core.audit.keys import key_id
+from axonflow_core.audit.places import Filter, Place
 from axonflow_core.audit.proof import Proof
 from axonflow_core.audit.record import Entry, Kind
-from axonflow_core.audit.search import MAX_LIMIT, MAX_OFFSET, Filter, Page
+from axonflow_core.audit.search import MAX_LIMIT, MAX_OFFSET, Page
 from axonflow_core.errors import MalformedRequest
 from axonflow_core.frozen import frozen
 from axonflow_core.keys import written
@@ -46,15 +47,18 @@ class Wanted:
     filter: Filter | None
     limit: int = 100
     offset: int = 0
+    before: Place | None = None
+    """Where the page begins; None for the newest record."""
 
 
-def search(fields: Fields, user: str | None) -> Wanted:
+def search(fields: Fields, user: str | None, before: Place | None) -> Wanted:
     """What a body of `POST /api/v1/audit/search` looks for; `user` is the pseudonym of the user
-    that it names."""
+    that it names, `before` the place of its cursor."""
     return Wanted(
         filter=_filter(fields, user),
         limit=fields.count("limit", least=1, most=MAX_LIMIT) or 100,
         offset=fields.count("offset", most=MAX_OFFSET) or 0,
+        before=before,
     )
 
 
@@ -68,7 +72,12 @@ def _filter(fields: Fields, user: str | None) -> Filter | None:
         user=user,
         request_type=request_type or fields.optional_text("request_type"),
         verdict=verdict,
+        provider=fields.optional_text("provider"),
+        model=fields.optional_text("model"),
         rule=fields.optional_text("policy_name"),
+        receipt=fields.optional_text("receipt"),
+        min_cost_usd=fields.number("min_cost"),
+        max_cost_usd=fields.number("max_cost"),
         start_us=microseconds("start_time", fields.optional_text("start_time")),
         end_us=microseconds("end_time", fields.optional_text("end_time")),
     )
@@ -121,12 +130,14 @@ def number_in(query: Mapping[str, str], name: str, *, default: int, most: int) -
 # ── answers ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def found_answer(page: Page, wanted: Wanted) -> Answer:
-    """A page of records."""
+def found_answer(page: Page, wanted: Wanted, next_cursor: str | None) -> Answer:
+    """A page of records; `next_cursor` goes on behind it."""
     return json_answer(
         {
             "entries": [_entry(recorded.entry) for recorded in page.records],
             "total": page.total,
+            "is_total_exact": page.is_total_exact,
+            "next_cursor": next_cursor,
             "limit": wanted.limit,
             "offset": wanted.offset,
         }

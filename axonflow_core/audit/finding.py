@@ -1,0 +1,136 @@
+"""What records are found by.
+
+    series    a combination of tenant, client, provider, model, verdict, kind, kind of request and
+              class of cost. There are few, so a search by any of them looks into an index of
+              (series, time) at a few places, and any combination is as fast as one
+    terms     the user, the rules that found something, and the upstream's request ids: (term,
+              series, time, row). Only records that have one have a row there
+
+A series is named by a hash of its values, so that writers need not agree on numbers, and one is
+written once: a writer remembers those that it knows to be durable.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from hashlib import blake2b
+from typing import Any, TypeAlias
+
+import orjson
+
+from axonflow_core.audit.record import Entry
+
+LABELS = ("tenant", "client", "provider", "model", "verdict", "kind", "request_type", "cost_class")
+"""The columns of `series` that a record's series has its values of."""
+CLASSES = 4
+"""The cost of a class is up to so many times that of the class below."""
+_MAX_REMEMBERED = 100_000
+"""Whoever makes up names of models makes as many series."""
+SLICE = 5_000
+"""How many records of an older database get their series and terms at once."""
+Labels: TypeAlias = tuple[Any, ...]
+_str = str.__str__
+"""The plain string of one of an enum's: those have a hash that takes long."""
+
+
+class SeriesSeen:
+    """The series that one writer came by."""
+
+    def __init__(self) -> None:
+        self._ids: dict[Labels, int] = {}
+        self._new: dict[Labels, int] = {}
+        """Those that may not be durable yet."""
+
+    def id_of(self, entry: Entry) -> int:
+        """The id of an entry's series."""
+        labels = labels_of(entry)
+        known = self._ids.get(labels)
+        if known is not None:
+            return known
+        if len(self._ids) >= _MAX_REMEMBERED:
+            self._ids.clear()
+        new = self._new[labels] = series_id(labels)
+        return new
+
+    def new(self) -> dict[Labels, int]:
+        """Those that may not be there yet."""
+        return dict(self._new)
+
+    def committed(self, written: Mapping[Labels, int]) -> None:
+        """These are durable."""
+        self._ids |= written
+        for labels in written:
+            self._new.pop(labels, None)
+
+
+def row_of(labels: Labels, id: int) -> tuple[Any, ...]:
+    """The row of a series."""
+    return id, *labels
+
+
+def labels_of(entry: Entry) -> Labels:
+    """The values that an entry's series is of."""
+    return (
+        entry.tenant,
+        entry.client,
+        entry.provider,
+        entry.model,
+        _str(entry.verdict),
+        _str(entry.kind),
+        entry.request_type,
+        cost_class(entry.facts.get("cost_usd")),
+    )
+
+
+def series_id(labels: Labels) -> int:
+    """The id of a series: 64 bits of a hash of its values."""
+    hashed = blake2b(orjson.dumps(labels), digest_size=8).digest()
+    return int.from_bytes(hashed, signed=True)
+
+
+def cost_class(cost_usd: object) -> int | None:
+    """The class of a cost: n for 4ⁿ to 4ⁿ⁺¹ dollars, -15 for less than that; None where the cost is
+    not known."""
+    if not isinstance(cost_usd, (int, float)) or not math.isfinite(cost_usd):
+        return None
+    return _LEAST_CLASS if cost_usd <= 0 else max(_LEAST_CLASS, math.frexp(cost_usd)[1] - 1 >> 1)
+
+
+_LEAST_CLASS = -15
+
+
+def terms_of(entry: Entry) -> list[str]:
+    """The terms of an entry, each once."""
+    terms = [] if entry.user is None else [user_term(entry.user)]
+    if entry.rules:
+        terms += map(rule_term, dict.fromkeys(entry.rules))
+    receipt, error = _id_in(entry.facts.get("receipt")), _id_in(entry.facts.get("error"))
+    if receipt:
+        terms.append(receipt_term(receipt))
+    if error and error != receipt:
+        terms.append(receipt_term(error))
+    return terms
+
+
+def _id_in(member: Any) -> str | None:
+    """The id that the upstream gave the call, of a receipt or an error."""
+    if member is None or not isinstance(member, Mapping):
+        return None
+    id = member.get("request_id")
+    return id if isinstance(id, str) else None
+
+
+def user_term(user: str) -> str:
+    """The term of a user's pseudonym."""
+    return f"user {user}"
+
+
+def rule_term(rule: str) -> str:
+    """The term of a rule that found something."""
+    return f"rule {rule}"
+
+
+def receipt_term(id: str) -> str:
+    """The term of a request id."""
+    return f"receipt {id}"
