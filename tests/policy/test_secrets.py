@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -17,14 +19,25 @@ from hypothesis import strategies as st
 from axonflow_core.config.values import PoliciesConfig
 from axonflow_core.policy.detectors.detector import Detector
 from axonflow_core.policy.detectors.secrets import DETECTORS, FORM_OF_OTHERS, gitleaks
+from axonflow_core.policy.detectors.secrets.gitleaks import GENERAL as GENERAL_RULE
 from axonflow_core.policy.detectors.secrets.gitleaks import LEFT_OUT, SecretRule, rules
 from axonflow_core.policy.detectors.secrets.weighing import entropy
 from axonflow_core.policy.engine import Policy
-from axonflow_core.policy.patterns import capturing
+from axonflow_core.policy.patterns import capturing, compiled
 from axonflow_core.policy.rules import Action, Decision, Phase, Severity, Verdict
 from axonflow_core.policy.views import View
 
-from .secret_texts import ALNUM, HARMLESS, HEX, SAMPLES, as_upstream, encoded, secrets, word
+from .secret_texts import (
+    ALNUM,
+    HARMLESS,
+    HEX,
+    SAMPLES,
+    as_upstream,
+    encoded,
+    identifier,
+    secrets,
+    word,
+)
 
 RULES = rules()
 DETECTOR_OF = {detector.type: detector for detector in DETECTORS}
@@ -358,6 +371,67 @@ def test_no_rule_takes_more_than_a_microsecond_for_a_byte_of_a_hostile_text() ->
             begun = time.thread_time()
             find(view)
             assert time.thread_time() - begun < 1e-6 * len(text) + 0.01, rule.id
+
+
+PLAIN = compiled(r"[\x01-\x08]+[a-z]+ never found")
+"""Without a literal that it begins with, for which RE2 would not need its automaton."""
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """CPU time of the better of two runs, the first of which may have to build automata."""
+    taken = []
+    for _ in range(2):
+        begun = time.thread_time()
+        work()
+        taken.append(time.thread_time() - begun)
+    return min(taken)
+
+
+def near_misses(rule: SecretRule) -> Iterator[str]:
+    """What is nearly a secret of the rule, again and again."""
+    yield f"{rule.keywords[0]}='\"={rule.keywords[0]}\"'= "
+    for secret in secrets(rule)[:1]:
+        head = len(rule.keywords[0]) + 6
+        yield f"{secret[:head]}{re.sub('[a-z0-9]', 'a', secret[head:])} "
+        yield secret[:-1]
+        yield secret[: len(secret) // 2]
+        yield secret[:8]
+
+
+LARGE = {"kubernetes-secret-yaml": 500, GENERAL_RULE: 500}
+"""Rules that take longer, and how many plain searches of the same text."""
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_near_misses_of_a_rule_take_no_longer_than_a_hundred_plain_searches(
+    rule: SecretRule,
+) -> None:
+    find = DETECTOR_OF[rule.id.replace("-", "_")].finder()
+    for piece in near_misses(rule):
+        view = View((piece * (250_000 // len(piece.encode()))).encode())
+        plain = seconds(partial(PLAIN.search, view.data))
+        assert seconds(partial(find, view)) < LARGE.get(rule.id, 100) * plain + 0.01, piece[:8]
+
+
+def test_a_text_that_takes_all_of_the_effort_is_found_to_its_end() -> None:
+    random, label = Random(1), "meraki = "
+    text = "".join(f"{label}{word(random, 'ab', 40)} " for _ in range(5_000))
+    view = View(f"{text}{label}{HEX_40} ".encode())
+    assert DETECTOR_OF["cisco_meraki_api_key"].finder()(view)[-1][1] == len(view.data)
+
+
+def item(random: Random, number: int) -> str:
+    return json.dumps({"key": f"row-{number}", "api": identifier(random), "auth": f"user_{number}"})
+
+
+@pytest.mark.parametrize("make", [item, *(HARMLESS[one] for one in ("lock files", "logs"))])
+def test_of_a_long_ordinary_text_nothing_is_found(make: Callable[..., str]) -> None:
+    random, takes_number = Random(2), make is item
+    texts = (make(random, number) if takes_number else make(random) for number in range(10_000))
+    text = "\n".join(texts)[:1_000_000]
+    assert found(f"sourcegraph {text}") == []
+    assert ("github_pat", GITHUB) in found(f"{text} {GITHUB}")
 
 
 # ── in a policy ───────────────────────────────────────────────────────────────────────────────────

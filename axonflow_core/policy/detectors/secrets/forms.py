@@ -21,11 +21,26 @@ from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
 from axonflow_core.policy.detectors.secrets.gitleaks import SecretRule
-from axonflow_core.policy.patterns import Regexp, capturing, compiled
+from axonflow_core.policy.patterns import Regexp, capturing, compiled, united
 
+_SIGN = r"[\d+/\x{17f}\x{212a}]"
+_GENERAL = (
+    rf"(?:[a-z_.-]{{0,4}}{_SIGN}[\w.=+/-]{{6,}}|[a-z_.-]{{5,}}{_SIGN}[\w.=+/-]+"
+    r"|[\w.-]{1,8}=[\w.=-]{9,}|[\w.-]{9,}=)"
+)
+"""What a value behind a general label has, eight characters of it: upstream allows letters alone,
+and dots, so one of them is neither."""
+_BEGINNINGS = {
+    "pypi-upload-token": r"pypi-AgEIcHlwaS5vcmc[\w-]{50}",
+    "sendgrid-api-token": r"\bSG\.",
+}
+"""Id -> how a token begins whose bound is large, or that may begin anew within itself."""
+_MAX_CAPTURED = 4_096
+"""Bytes of a match in which groups are searched for. A longer one is a secret as it is."""
 _LOOSER: Mapping[str, str] = {
     r"[ \t\w.-]{0,20}": r"[ \t\w.-]*",
-    "{10,150}": "{10,}",
+    r"([\w.=-]{10,150}|[a-z0-9][a-z0-9+/]{11,}={0,3})": _GENERAL,
+    r"|[a-fA-F0-9]{40})": r"|[a-f0-9]*(?-i:[A-F])[a-fA-F0-9]*)",
     "{27,300}": "{27,}",
 }
 """What stands in a pattern -> what the first search has for it."""
@@ -37,6 +52,10 @@ _MAX_GAP = 23
 """Bytes that it matches."""
 _MAX_LABEL = 96
 """Bytes before a value that hold its label: the longest has 34."""
+_MAX_SIGN = 16
+"""Bytes of a sign and of what may stand between it and a secret."""
+_MAX_NAME = 40
+"""Bytes of the longest name with a label that may stand where a secret would."""
 _LEAST = 6
 """Bytes of the shortest secret: a smaller group is a part of one, or of what is around it."""
 
@@ -50,11 +69,26 @@ class Candidate(NamedTuple):
     """The span of all that the pattern matches, its label included."""
 
 
+class Sighting(NamedTuple):
+    """Where a candidate may be, in bytes of a text."""
+
+    value: tuple[int, int]
+    """The span that a secret is in; empty where there is none."""
+    match: tuple[int, int]
+    """The span of what was searched for."""
+
+
 class Form(Protocol):
     """How the secrets of a rule are found."""
 
-    def search(self, data: bytes, position: int) -> Candidate | None:
-        """The first candidate from `position` on."""
+    def search(self, data: bytes, position: int) -> Sighting | None:
+        """The first sighting from `position` on."""
+
+    def candidate(self, data: bytes, sighting: Sighting) -> Candidate | None:
+        """What may be a secret there, if anything."""
+
+    def behind(self, data: bytes, sighting: Sighting) -> int:
+        """Where the next sighting may begin if this one is of no secret."""
 
 
 class TokenForm:
@@ -62,18 +96,29 @@ class TokenForm:
 
     def __init__(self, rule: SecretRule) -> None:
         self._group = rule.group
-        self._pattern = self._looser = capturing(rule.searched)
-        if _looser(rule.searched) != rule.searched:
-            self._looser = compiled(_looser(rule.searched))
+        self._begins = rule.id in _BEGINNINGS
+        self._looser = united((_BEGINNINGS.get(rule.id) or _looser(rule.searched),))
+        self._pattern = capturing(rule.searched)
 
-    def search(self, data: bytes, position: int) -> Candidate | None:
-        while (match := self._looser.search(data, position)) is not None:
-            position = match.end()
-            if self._looser is not self._pattern:
-                match = self._pattern.match(data, match.start())
-            if match is not None:
-                return Candidate(*_secret(match, self._group), match.span())
-        return None
+    def search(self, data: bytes, position: int) -> Sighting | None:
+        found = self._looser.search(data, position)
+        if found is None:
+            return None
+        span = value = found.span()
+        if self._begins:
+            match = self._pattern.match(data, span[0])
+            value = match.span() if match else (span[0], span[0])
+        return Sighting(value, span)
+
+    def candidate(self, data: bytes, sighting: Sighting) -> Candidate | None:
+        start, end = sighting.value
+        if end - start > _MAX_CAPTURED:
+            return Candidate(start, end, (start, end))
+        match = self._pattern.match(data, start)
+        return Candidate(*_secret(match, self._group), match.span()) if match else None
+
+    def behind(self, data: bytes, sighting: Sighting) -> int:
+        return sighting.match[1]
 
 
 class LabelledForm:
@@ -85,19 +130,53 @@ class LabelledForm:
         self._looser = compiled(_looser(rule.searched))
         self._label = capturing(label.replace(_GAP, ""))
         self._value = capturing(flags + value + secret)
+        self._uncaptured = united((flags + value + secret,))
         self._group = rule.group and rule.group - self._label.groups
 
-    def search(self, data: bytes, position: int) -> Candidate | None:
-        while (found := self._looser.search(data, position)) is not None:
-            start, position = found.span()
-            value = self._value.search(data, start, position)
-            if value is None:
-                continue
-            secret = _secret(value, self._group)
-            label = self._start_of_label(data, start, value.start())
-            if label is not None or secret[0] == value.start():  # or a token that needs no label
-                return Candidate(*secret, (start if label is None else label, position))
-        return None
+    def search(self, data: bytes, position: int) -> Sighting | None:
+        found = self._looser.search(data, position)
+        if found is None:
+            return None
+        start, end = found.span()
+        value = self._value_in(data, start, end)
+        return Sighting(value or (start, start), (start, end))
+
+    def candidate(self, data: bytes, sighting: Sighting) -> Candidate | None:
+        start, end = sighting.match
+        begin, stop = sighting.value
+        secret, sign = sighting.value, begin
+        if stop - begin <= _MAX_CAPTURED:
+            value = self._value.search(data, max(start, begin - _MAX_SIGN), end)
+            secret, sign = _secret(value, self._group), value.start()
+        label = self._start_of_label(data, start, sign)
+        if label is None and secret[0] != sign:  # and no token that needs no label
+            return None
+        return Candidate(*secret, (start if label is None else label, end))
+
+    def behind(self, data: bytes, sighting: Sighting) -> int:
+        """What stands where a secret would may be the label of one."""
+        start, end = sighting.value
+        if start == end:  # what is searched for first is looser
+            label = self._label.match(data, start)
+            return label.end() if label else start + 1
+        if end - start <= _MAX_NAME and self._label.search(data, start, end) is not None:
+            return start
+        return sighting.match[1]
+
+    def _value_in(self, data: bytes, start: int, end: int) -> tuple[int, int] | None:
+        """The span of a value in a match."""
+        if end - start > _MAX_CAPTURED:
+            long = self._uncaptured.search(data, start, end)
+            if long is None:
+                return None
+            start, end = long.span()
+            if end - start > _MAX_CAPTURED:
+                return start, end
+        value = self._value.search(data, start, end)
+        if value is None:
+            return None
+        span: tuple[int, int] = value.span(1) if value.span(1)[0] >= 0 else value.span()
+        return span
 
     def _start_of_label(self, data: bytes, start: int, end: int) -> int | None:
         """The start of the first label that is near enough to the value that begins at `end`."""

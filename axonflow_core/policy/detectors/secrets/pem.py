@@ -22,6 +22,10 @@ _BODY = r"(?:[\w-]+: [^\r\n\\]*(?:\\n|\r?\n)|[A-Za-z0-9+/=\s>|#]|\\[nrt])*"
 """Headers such as `Proc-Type: 4,ENCRYPTED`, base64, and what quotes a line."""
 _LAST = r"(?i)-----END[ A-Z0-9_-]{0,100}PRIVATE KEY(?: BLOCK)?-----"
 _RUN = r"[A-Za-z0-9+/]{40}"
+_EFFORT = 1_000
+"""First lines without a key in any text, from which on all of it counts as one."""
+_BYTES = 256
+"""Bytes of a text for each of them more."""
 _LEAST_ENTROPY = 3.5
 """Bits for each byte of a run: base64 of 40 bytes has 4.5 and more."""
 
@@ -38,6 +42,7 @@ def find_private_keys(view: View) -> Spans:
     first, body, last, run = _patterns()
     spans: list[tuple[int, int]] = []
     data, position = view.data, 0
+    effort = _EFFORT + len(data) // _BYTES
     while len(spans) < MAX_SPANS and (head := first.search(data, position)) is not None:
         position = body.match(data, head.end() - 1).end()
         key = run.search(data, head.end(), position)
@@ -45,4 +50,8 @@ def find_private_keys(view: View) -> Spans:
             tail = last.match(data, position)
             position = tail.end() if tail else position
             spans.append((head.start(), position))
+        elif not effort:
+            return [*spans, (head.start(), len(data))]
+        else:
+            effort -= 1
     return spans

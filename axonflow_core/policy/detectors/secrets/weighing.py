@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from functools import cache
+from collections.abc import Sequence
+from functools import cache, lru_cache
 from math import log2
 
 from axonflow_core.policy.detectors.secrets.forms import Candidate
@@ -40,7 +40,12 @@ def entropy(secret: bytes) -> float:
     """Shannon's entropy of the bytes, in bits for each."""
     length = len(secret)
     counts = map(secret.count, set(secret))
-    return log2(length) - sum(count * log2(count) for count in counts) / length
+    return log2(length) - sum(map(_count_log_count, counts)) / length
+
+
+@lru_cache(maxsize=1_024)
+def _count_log_count(count: int) -> float:
+    return count * log2(count)
 
 
 class Scale:
@@ -49,14 +54,30 @@ class Scale:
     def __init__(self, rule: SecretRule) -> None:
         self._is_labelled = rule.is_labelled
         self._least = rule.entropy or LEAST_ENTROPY
-        self._tests = _tests(rule)
+        self._least_bytes = int(2**self._least) + 1
+        """Different bytes that every secret has, at least: fewer have no such entropy."""
+        tests = _tests(rule)
+        self._tests = [test for target, test in tests if target == "secret"]
+        self._around = [one for one in tests if one[0] != "secret"]
+
+    def may_be_secret(self, value: bytes) -> bool:
+        """Whether there may be a secret in a value. Behind a label it is the secret itself, and is
+        weighed before its label is looked for."""
+        if len(set(value)) < self._least_bytes:
+            return False
+        return not self._is_labelled or self._is_heavy(value)
 
     def is_secret(self, data: bytes, candidate: Candidate) -> bool:
-        """Whether the candidate is a secret."""
-        for target, test in self._tests:
-            if test.search(self._part(target, data, candidate)) is not None:
-                return False
+        """Whether the candidate is a secret, of whose value `may_be_secret` is true."""
         secret = data[candidate.start : candidate.end]
+        if not self._is_labelled and not self._is_heavy(secret):
+            return False
+        parts = ((test, self._part(target, data, candidate)) for target, test in self._around)
+        return all(test.search(part) is None for test, part in parts)
+
+    def _is_heavy(self, secret: bytes) -> bool:
+        if any(test.search(secret) is not None for test in self._tests):
+            return False
         return entropy(secret) > self._least and secret not in _DOCUMENTED
 
     def _part(self, target: str, data: bytes, candidate: Candidate) -> bytes:
@@ -65,9 +86,7 @@ class Scale:
         if target == "line":
             before = data[max(0, start - _MAX_LINE) : start].rpartition(b"\n")[2]
             return before + data[start:end] + data[end : end + _MAX_LINE].partition(b"\n")[0]
-        if target == "match":
-            return data[self._start_of_name(data, start) : end]
-        return data[candidate.start : candidate.end]
+        return data[self._start_of_name(data, start) : end]
 
     def _start_of_name(self, data: bytes, start: int) -> int:
         """Where the name begins that ends with the label: upstream's patterns match all of it."""
@@ -77,7 +96,7 @@ class Scale:
         return start - len(before) + len(before.rstrip(_NAME))
 
 
-def _tests(rule: SecretRule) -> Iterable[tuple[str, Regexp]]:
+def _tests(rule: SecretRule) -> Sequence[tuple[str, Regexp]]:
     """What allowlists look at, and what is searched there and says that it is no secret. Words come
     last: there may be a thousand, whose automaton is large."""
     patterns: dict[str, list[str]] = {"secret": [_PLACEHOLDER]}
