@@ -15,7 +15,7 @@ from sqlalchemy.sql import ClauseElement
 from axonflow_core.audit.chain import Head, body_of, link
 from axonflow_core.audit.connection import WriterConnection
 from axonflow_core.audit.databases import Driver
-from axonflow_core.audit.finding import Labels, SeriesSeen, row_of, terms_of
+from axonflow_core.audit.finding import Labels, SeriesSeen, cost_of, row_of, terms_of
 from axonflow_core.audit.keys import (
     SECRET_BYTES,
     MasterKey,
@@ -33,6 +33,7 @@ from axonflow_core.keys import Keys
 _str = str.__str__
 """The plain string of one of an enum's, which drivers take without asking what it is."""
 _COLUMNS = tuple(column.name for column in RECORDS.columns if column.name != "row")
+_SERIES = _COLUMNS.index("series")
 
 
 Execute: TypeAlias = Callable[[str, Sequence[Any]], Any]
@@ -230,6 +231,7 @@ class Batch:
             hash,
             wrapped,
             self._series.id_of(entry),
+            cost_of(entry),
         )
         self._records.append(row)
         self._texts += [(entry.id, label, text) for label, text in sealed.items()]
@@ -300,7 +302,7 @@ class Batch:
         """Write what the entries are found by; `numbers` are those of their rows."""
         numbers = sorted(numbers)  # no database says in which order it returns them
         terms = [
-            (term, record[-1], entry.at_us, number)
+            (term, record[_SERIES], entry.at_us, number)
             for entry, record, (number,) in zip(self.entries, self._records, numbers, strict=True)
             for term in terms_of(entry)
         ]

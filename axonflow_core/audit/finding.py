@@ -79,7 +79,7 @@ def labels_of(entry: Entry) -> Labels:
         _str(entry.verdict),
         _str(entry.kind),
         entry.request_type,
-        cost_class(entry.facts.get("cost_usd")),
+        cost_class(cost_of(entry)),
     )
 
 
@@ -89,10 +89,16 @@ def series_id(labels: Labels) -> int:
     return int.from_bytes(hashed, signed=True)
 
 
-def cost_class(cost_usd: object) -> int | None:
+def cost_of(entry: Entry) -> float | None:
+    """The cost of an entry in dollars; None where it is not known."""
+    cost = entry.facts.get("cost_usd")
+    return cost if isinstance(cost, (int, float)) and math.isfinite(cost) else None
+
+
+def cost_class(cost_usd: float | None) -> int | None:
     """The class of a cost: n for 4ⁿ to 4ⁿ⁺¹ dollars, -15 for less than that; None where the cost is
     not known."""
-    if not isinstance(cost_usd, (int, float)) or not math.isfinite(cost_usd):
+    if cost_usd is None:
         return None
     return _LEAST_CLASS if cost_usd <= 0 else max(_LEAST_CLASS, math.frexp(cost_usd)[1] - 1 >> 1)
 

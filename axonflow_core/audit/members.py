@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Float, String, cast, literal, literal_column
+from sqlalchemy import ColumnElement, Float, String, cast, literal_column
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
-from sqlalchemy.types import Boolean
 
 from axonflow_core.audit.schema import RECORDS
 
@@ -32,22 +31,10 @@ def text(path: str) -> ColumnElement[str]:
     )
 
 
-def has_rule(name: str) -> ColumnElement[bool]:
-    """Whether a rule of that name found something."""
-    return _HasRule(RECORDS.c.body, literal(name, String))
-
-
 class _Member(FunctionElement[str]):
     """Body, path in SQLite's form, path in PostgreSQL's."""
 
     type = String()
-    inherit_cache = True
-
-
-class _HasRule(FunctionElement[bool]):
-    """Body, name."""
-
-    type = Boolean()
     inherit_cache = True
 
 
@@ -65,17 +52,3 @@ def _member_of_sqlite(element: _Member, compiler: SQLCompiler, **options: Any) -
 def _member_of_postgres(element: _Member, compiler: SQLCompiler, **options: Any) -> str:
     body, _, path = _clauses(element, compiler, options)
     return f"(convert_from({body}, 'UTF8')::json #>> {path})"
-
-
-@compiles(_HasRule, "sqlite")
-def _has_rule_of_sqlite(element: _HasRule, compiler: SQLCompiler, **options: Any) -> str:
-    body, name = _clauses(element, compiler, options)
-    rules = f"json_each(CAST({body} AS TEXT), '$.rules')"
-    return f"{name} IN (SELECT value FROM {rules})"  # noqa: S608 - of compiled clauses
-
-
-@compiles(_HasRule, "postgresql")
-def _has_rule_of_postgres(element: _HasRule, compiler: SQLCompiler, **options: Any) -> str:
-    body, name = _clauses(element, compiler, options)
-    rules = f"convert_from({body}, 'UTF8')::json -> 'rules'"
-    return f"{name} IN (SELECT json_array_elements_text({rules}))"

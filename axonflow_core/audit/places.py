@@ -31,7 +31,6 @@ from sqlalchemy import (
 )
 
 from axonflow_core.audit.finding import cost_class, receipt_term, rule_term, user_term
-from axonflow_core.audit.members import number
 from axonflow_core.audit.record import Kind
 from axonflow_core.audit.schema import RECORDS, SERIES, TERMS
 from axonflow_core.frozen import frozen
@@ -39,7 +38,7 @@ from axonflow_core.policy.rules import Verdict
 
 MAX_COUNTED = 10_000
 """How far records are counted."""
-MAX_EXAMINED = 20_000
+MAX_EXAMINED = 50_000
 """How many records are looked at for one page, where not all that are counted fit."""
 _MAX_SERIES = 2_000
 """Of a tenant with more series that fit, the records are walked through by time."""
@@ -147,7 +146,7 @@ class Places:
         found: list[Place] = []
         examined = 0
         while (newest := self._newest(before)) is not None:
-            needed = max(_WINDOW, many) if self._checks else many
+            needed = max(MAX_EXAMINED // 10, many) if self._checks else many
             start = self._window(newest, before, needed)
             found += self._fitting(start, before, many - len(found))
             if len(found) == many:
@@ -321,13 +320,16 @@ def _costs(table: Table, series: Mapping[int, int | None], wanted: Filter) -> Co
     edges = {cost_class(wanted.min_cost_usd), cost_class(wanted.max_cost_usd)}
     within = _cost_within(wanted)
     if table is not RECORDS:
-        within = select(RECORDS.c.row).where(RECORDS.c.row == table.c.row, within).exists()
+        at, its = table.c, RECORDS.c
+        # Not by the row itself, which would be read for it: the index has the cost.
+        place = (its.series == at.series, its.at_us == at.at_us, its.row + 0 == at.row)
+        within = select(its.row).where(*place, within).exists()
     inner = [id for id, its_class in series.items() if its_class not in edges]
     return or_(_among(table.c.series, inner), within) if inner else within
 
 
 def _cost_within(wanted: Filter) -> ColumnElement[bool]:
-    cost = number("cost_usd")
+    cost = RECORDS.c.cost_usd
     bounds = []
     if wanted.min_cost_usd is not None:
         bounds.append(cost >= wanted.min_cost_usd)

@@ -25,6 +25,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Float,
     Index,
     Integer,
     LargeBinary,
@@ -65,6 +66,7 @@ RECORDS = Table(
     Column("hash", LargeBinary, nullable=False),
     Column("record_key", LargeBinary),
     Column("series", BigInteger),
+    Column("cost_usd", Float),
 )
 REPEATED = (
     *("chain", "seq", "id", "at_us", "kind", "verdict", "tenant", "client", "user"),
@@ -72,7 +74,11 @@ REPEATED = (
 )
 """The columns of `records` that repeat a member of the body, by the same name."""
 Index("records_of_a_tenant", RECORDS.c.tenant, RECORDS.c.at_us)
-Index("records_of_a_series", RECORDS.c.series, RECORDS.c.at_us, postgresql_include=["row"])
+Index(
+    "records_of_a_series",
+    *(RECORDS.c.series, RECORDS.c.at_us, RECORDS.c.cost_usd),
+    postgresql_include=["row"],
+)
 Index(
     "records_that_open",
     RECORDS.c.chain,

@@ -45,11 +45,11 @@ def picks() -> Iterator[tuple[Any, ...]]:
 
 _COMMON = """
 SELECT n, 'bulk', 'r' || {padded_n}, {begin} + n * {step} + n % 7 * 100000, p.kind, p.verdict,
-  p.tenant, p.client, {user}, p.request_type, p.provider, p.model, {body}, {hash}, p.series
+  p.tenant, p.client, {user}, p.request_type, p.provider, p.model, {body}, {hash}, p.series, {cost}
 FROM {numbers} JOIN picks AS p ON p.number = n * 7919 % {picks}
 """
 _RECORDS = """INSERT INTO records (seq, chain, id, at_us, kind, verdict, tenant, client, "user",
-  request_type, provider, model, body, hash, series)"""
+  request_type, provider, model, body, hash, series, cost_usd)"""
 _TERMS = (
     """INSERT INTO terms SELECT 'user ' || "user", series, at_us, "row" FROM records
        WHERE chain = 'bulk' ORDER BY 1, 2, 3""",

@@ -88,6 +88,7 @@ async def of_version_1(database: Path) -> None:
         "DROP TABLE terms",
         "DROP INDEX records_of_a_series",
         "ALTER TABLE records DROP COLUMN series",
+        "ALTER TABLE records DROP COLUMN cost_usd",
         "DROP TABLE alembic_version",
         "UPDATE settings SET value = CAST('1' AS BLOB) WHERE name = 'version'",
     ):

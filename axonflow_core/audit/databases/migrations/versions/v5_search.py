@@ -9,7 +9,7 @@ from alembic import op
 
 from axonflow_core.audit import finding
 from axonflow_core.audit.chain import entry_of
-from axonflow_core.audit.finding import LABELS, labels_of, series_id, terms_of
+from axonflow_core.audit.finding import LABELS, cost_of, labels_of, series_id, terms_of
 from axonflow_core.errors import AuditError
 
 revision = "5"
@@ -19,6 +19,7 @@ down_revision = "4"
 def upgrade() -> None:
     """Make the tables of series and terms, and fill them."""
     op.add_column("records", sa.Column("series", sa.BigInteger))
+    op.add_column("records", sa.Column("cost_usd", sa.Float))
     series = op.create_table(
         "series",
         sa.Column("id", sa.BigInteger, primary_key=True, autoincrement=False),
@@ -42,20 +43,23 @@ def upgrade() -> None:
     _fill(op.get_bind(), series, terms)
     op.create_index("series_of_a_tenant", "series", ["tenant"])
     op.create_index(
-        "records_of_a_series", "records", ["series", "at_us"], postgresql_include=["row"]
+        "records_of_a_series",
+        "records",
+        ["series", "at_us", "cost_usd"],
+        postgresql_include=["row"],
     )
 
 
 def _fill(connection: sa.Connection, series: sa.Table, terms: sa.Table) -> None:
     """Read the records in slices, and write what they are found by."""
-    records = sa.table("records", *map(sa.column, ("row", "body", "series")))
+    records = sa.table("records", *map(sa.column, ("row", "body", "series", "cost_usd")))
     known: set[int] = set()
     last = 0
     query = sa.select(records.c.row, records.c.body).order_by(records.c.row).limit(finding.SLICE)
     placed = (
         sa.update(records)
         .where(records.c.row == sa.bindparam("of"))
-        .values(series=sa.bindparam("to"))
+        .values(series=sa.bindparam("to"), cost_usd=sa.bindparam("cost"))
     )
     while rows := connection.execute(query.where(records.c.row > last)).all():
         last = rows[-1].row
@@ -73,7 +77,7 @@ def _fill(connection: sa.Connection, series: sa.Table, terms: sa.Table) -> None:
                 connection.execute(
                     series.insert(), {"id": id, **dict(zip(LABELS, labels, strict=True))}
                 )
-            places.append({"of": number, "to": id})
+            places.append({"of": number, "to": id, "cost": cost_of(entry)})
             new_terms += [
                 {"term": term, "series": id, "at_us": entry.at_us, "row": number}
                 for term in terms_of(entry)
