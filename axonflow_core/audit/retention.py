@@ -28,15 +28,18 @@ from typing import Any
 
 import orjson
 from attrs import define, field
-from sqlalchemy import Connection, delete, exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, delete, exists, insert, or_, select, update
 
 from axonflow_core.audit.batch import Transaction
+from axonflow_core.audit.chain import entry_of
 from axonflow_core.audit.export import exported_up_to
+from axonflow_core.audit.finding import terms_of
 from axonflow_core.audit.holds import Hold, holding, holds_in
 from axonflow_core.audit.opening import NAMED
 from axonflow_core.audit.record import Entry, Kind
-from axonflow_core.audit.schema import BEGINNINGS, HEADS, RECORDS, SEALS, TEXTS
+from axonflow_core.audit.schema import BEGINNINGS, HEADS, RECORDS, SEALS, TERMS, TEXTS
 from axonflow_core.audit.store import AuditStore
+from axonflow_core.errors import AuditError
 from axonflow_core.frozen import evolve, frozen
 from axonflow_core.messages import Json
 from axonflow_core.policy.rules import Verdict
@@ -260,6 +263,7 @@ def remove(
         transaction.execute(
             delete(TEXTS).where(TEXTS.c.record.in_(select(RECORDS.c.id).where(is_of_it)))
         )
+        _remove_terms(transaction, is_of_it)
         transaction.execute(delete(RECORDS).where(is_of_it))
     entry = Entry(
         kind=Kind.RETENTION,
@@ -351,6 +355,23 @@ def _seal(transaction: Transaction, chain: str, seq: int) -> bytes:
         transaction.execute(insert(SEALS).values(chain=chain, seq=seq, **values))
         hash = values["hash"]
     return hash
+
+
+def _remove_terms(transaction: Transaction, is_of_it: ColumnElement[bool]) -> None:
+    """Remove what the records of a segment are found by. The series stay: others have them."""
+    at = RECORDS.c
+    records = transaction.execute(select(at.row, at.series, at.at_us, at.body).where(is_of_it))
+    for each in records.all():
+        try:
+            terms = terms_of(entry_of(each.body))
+        except AuditError:
+            continue  # it was changed, and nobody knows its terms
+        for term in terms:
+            is_it = (
+                *(TERMS.c.term == term, TERMS.c.series == each.series),
+                *(TERMS.c.at_us == each.at_us, TERMS.c.row == each.row),
+            )
+            transaction.execute(delete(TERMS).where(*is_it))
 
 
 def _begin_behind(transaction: Transaction, beginnings: Mapping[str, Any], record: str) -> None:

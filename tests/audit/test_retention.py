@@ -18,9 +18,11 @@ from axonflow_core.audit.databases.sqlite import SQLiteDatabase
 from axonflow_core.audit.export import Exporter, ExportFolder, Form, note
 from axonflow_core.audit.holds import Hold
 from axonflow_core.audit.keys import Signer
+from axonflow_core.audit.places import Filter
 from axonflow_core.audit.proof import prove_chain, prove_record
 from axonflow_core.audit.record import Kind
 from axonflow_core.audit.retention import Plan, plan, removal
+from axonflow_core.audit.search import search
 from axonflow_core.audit.store import AuditStore
 from axonflow_core.audit.verify import verify
 from axonflow_core.cli import main
@@ -72,6 +74,20 @@ async def test_whole_segments_go_and_the_rest_verifies_with_its_proofs(database:
     async with opened(database):
         pass  # it names the chain's end, as ever
     assert verified(database).is_valid
+
+
+async def test_what_went_is_found_no_more(database: Path) -> None:
+    async with opened(database) as store:
+        await write(store, 0, 12, user="u_1", rules=("pii",))
+        before = (await search(store, "acme", Filter(user="u_1"))).total
+        planned, _ = await retain(store)
+        removed = sum(segment.count for segment in planned.segments)
+        for wanted in (Filter(user="u_1"), Filter(rule="pii"), Filter(client="shop")):
+            page = await search(store, "acme", wanted)
+            assert page.total == len(page.records) < before
+    left = rows(database, "SELECT count(*) FROM records WHERE user = 'u_1'")[0][0]
+    assert removed > 0
+    assert rows(database, "SELECT count(*) FROM terms") == [(2 * left,)]
 
 
 async def test_a_retention_says_what_went_by_which_command(database: Path) -> None:
