@@ -17,7 +17,8 @@ is held from its beginning. So a finding may be longer than the look-ahead where
 it, or is one from its beginning on, as a private key is. What is held is bounded by `MAX_HELD`.
 
 Where a window has text of several blocks it is read twice: as one text, because clients show it as
-one, and block by block, because a word begins where a block does.
+one, and block by block, because a word begins where a block does. Code that began before the window
+goes on in it: whether it is code that something stands in decides what it is.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from unicodedata import combining
 
 from axonflow_core.frozen import evolve
 from axonflow_core.governance.masks import Mask
+from axonflow_core.policy.detectors.code import open_code
 from axonflow_core.policy.hits import Found
 from axonflow_core.policy.masks import mask_of
 from axonflow_core.policy.rules import RANKS, Action
@@ -135,6 +137,8 @@ class Run:
         self._vault = vault
         self._window = ""
         self._base = 0
+        self._opening = ""
+        """The beginning of the code that goes on in the window."""
         self._new: list[str] = []
         self._pieces: list[Piece] = []
         self._settled = 0
@@ -230,12 +234,16 @@ class Run:
 
     def _found(self, search: Search) -> Iterator[Found]:
         """What is found in the window, with spans of the run."""
-        if found := search(self._window):
-            yield from _moved(found, [(0, self._base, len(self._window))])
+        opening = self._opening
+        if found := search(opening + self._window):
+            yield from _moved(found, [(len(opening), self._base, len(self._window))])
         if self._switched > self._base:
             for places in self._texts_of_blocks().values():
                 text = "".join(self._between(start, start + size) for _, start, size in places)
-                yield from _moved(search(text), places)
+                if places[0][1] > self._base:
+                    opening = ""
+                places = [(at + len(opening), start, size) for at, start, size in places]
+                yield from _moved(search(opening + text), places)
 
     def _texts_of_blocks(self) -> dict[Block, list[tuple[int, int, int]]]:
         """Block -> where its text stands: at which place of the block's text, where in the run, how
@@ -277,6 +285,8 @@ class Run:
     def _trim(self) -> None:
         """Forget what is no context any more."""
         base = max(self._base, self.cleared - max(self._look_ahead, CONTEXT))
+        if base > self._base:
+            self._opening = open_code(self._opening + self._window[: base - self._base])
         self._window = self._window[base - self._base :]
         self._base = base
         gone = bisect_right(self._pieces, base, key=itemgetter(1))

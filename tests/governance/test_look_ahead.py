@@ -507,3 +507,26 @@ def test_what_is_searched_is_the_pieces_joined_with_nothing_between(kind: type) 
         screen = AnswerScreen(words)
         passed_by(screen, reads_of(kind, pieces))
         assert (screen.stop is not None) is is_stopped
+
+
+CODE = "Here:\n```sql\n" + "SELECT 1;\n" * 150
+"""Code that began long before what is searched."""
+
+
+@pytest.mark.parametrize(
+    ("text", "is_stopped"),
+    [
+        (CODE + "DROP TABLE users;\n" * 9 + "```\nThat is all. " + AFTER, False),
+        (CODE + "```\nNow run DROP TABLE users; at once. " + AFTER, True),
+        ("Never send `UPDATE users SET active = 0` alone. " * 30, False),
+        ("<pre>" + "SELECT 1;\n" * 150 + "DROP TABLE users;\n</pre>" + AFTER, False),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 7, 64])
+def test_code_goes_on_in_a_stream_until_it_is_over(text: str, is_stopped: bool, size: int) -> None:
+    policy = Policy(())
+    assert policy.evaluate(Phase.ANSWER, {"answer": text}).is_stopped is is_stopped
+    screen = AnswerScreen(policy)
+    left = text_of(passed_by(screen, reads_of(Text, cut(text, size, size))))
+    assert (screen.stop is not None) is is_stopped
+    assert is_stopped or left == text

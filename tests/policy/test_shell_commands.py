@@ -117,7 +117,10 @@ def test_a_sentence_is_over_at_its_end(policy: Policy) -> None:
 
 @pytest.mark.parametrize(
     "answer",
-    ["Type `rm -rf /` there.", "```sh\nrm -rf /\n```", "~~~\nrm -rf /", "``a``: `rm -rf /`"],
+    [
+        *("Type `rm -rf /` there.", "```sh\nrm -rf /\n```", "~~~\nrm -rf /", "``a``: `rm -rf /`"),
+        *("<pre><code>\nrm -rf /\n</code></pre>", '<code class="sh">rm -rf / </code>'),
+    ],
 )
 def test_an_answer_shows_commands_as_code(policy: Policy, answer: str) -> None:
     assert not is_found(policy, answer, Mode.ANSWER)
@@ -125,7 +128,8 @@ def test_an_answer_shows_commands_as_code(policy: Policy, answer: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "answer", ["`a` rm -rf / `b`", "```\na\n```\nrm -rf /\n", "`\nrm -rf /\n`"]
+    "answer",
+    ["<pre>a</pre> rm -rf /", "`a` rm -rf / `b`", "```\na\n```\nrm -rf /\n", "`\nrm -rf /\n`"],
 )
 def test_what_stands_beside_code_is_no_code(policy: Policy, answer: str) -> None:
     assert is_found(policy, answer, Mode.ANSWER)

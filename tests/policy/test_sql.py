@@ -330,3 +330,13 @@ def test_a_comment_stands_for_a_blank(text: str) -> None:
     (words,) = spans_of(text)
     assert words.startswith("union")
     assert words.endswith("select")
+
+
+@pytest.mark.parametrize(
+    "frame", ["Bad: `{}`, as it is.", "```sql\n{}\n```\nThat is all.", "| `{}` |"]
+)
+def test_a_statement_of_an_answer_is_where_it_begins(policy: Policy, frame: str) -> None:
+    text = frame.format("UPDATE users SET active = 0")
+    decision = policy.evaluate(Phase.ANSWER, {"answer": text})
+    assert decision.findings == ()
+    assert policy.evaluate(Phase.ANSWER, {"answer": text.replace("`", "")}).is_stopped
