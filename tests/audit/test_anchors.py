@@ -95,6 +95,7 @@ def rewound(copies: Copies, draw: random.Random) -> tuple[int, int]:
     return earlier, later
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("seed", range(20))
 def test_a_database_that_was_put_back_is_found_by_its_anchor_alone(
     copies: Copies, seed: int
@@ -107,6 +108,7 @@ def test_a_database_that_was_put_back_is_found_by_its_anchor_alone(
     assert f"{earlier + 2} are left" in str(fault)
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("seed", range(20))
 def test_database_and_anchor_put_back_together_are_found_by_a_witness_alone(
     copies: Copies, seed: int

@@ -107,6 +107,7 @@ def test_a_line_is_the_record_as_it_is_hashed(original: Path, tmp_path: Path) ->
     assert line == b'{"hash":"%s","record":%s}' % (hash.hex().encode(), body)
 
 
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("seed", range(30))
 def test_an_export_that_was_cut_short_goes_on_without_a_gap_or_a_double(
     original: Path, tmp_path: Path, seed: int

@@ -136,6 +136,7 @@ class Spender:
         return self.worker.ledger.free(KEY) + sum(reserved)
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("seed", range(4))
 async def test_the_store_has_what_workers_may_spend_and_no_more_than_the_limit(
     database: Path, seed: int

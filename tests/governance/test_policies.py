@@ -246,6 +246,7 @@ def hangs(view: View) -> Any:
 EVERYWHERE = {**replaced(CARD), **fixed(CARD)}
 
 
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("request_", EVERYWHERE.values(), ids=EVERYWHERE)
 async def test_a_detector_that_fails_in_any_position_is_decided_on_in_time(request_: Any) -> None:
     """The text that it fails on is wherever a text may stand in a call."""

@@ -81,6 +81,7 @@ async def test_where_no_mask_can_stand_the_call_is_stopped(request_: Any) -> Non
     assert (outcome.stopping.reason or "").endswith("cannot be replaced.")
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("request_", CLEAN.values(), ids=CLEAN)
 async def test_without_the_card_each_of_them_is_sent_as_it_is(request_: Any) -> None:
     outcome, governed = await made(request_, Action.BLOCK)

@@ -184,6 +184,7 @@ def test_one_of_ten_numbers_of_a_network_passes_for_a_card(policy: Policy) -> No
 # ── two in one text ───────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("first", IDENTIFIERS)
 def test_any_two_identifiers_in_one_text_are_both_found(policy: Policy, first: str) -> None:
     random = Random(f"two {first}")
@@ -205,6 +206,7 @@ def of_any_type(kind: str, random: Random) -> tuple[str, str]:
     return f"{labels[0]} ", make(random)
 
 
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("first", TYPES)
 def test_identifiers_of_any_two_types_are_both_found(policy: Policy, first: str) -> None:
     random = Random(f"any {first}")

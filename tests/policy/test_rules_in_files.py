@@ -97,6 +97,7 @@ HOSTILE = {
 """A pattern that an operator may write -> words of what to do about it."""
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(("pattern", "words"), HOSTILE.items(), ids=range(len(HOSTILE)))
 def test_a_hostile_pattern_is_shown_at_its_place_with_what_to_do(
     tmp_path: Path, pattern: str, words: str

@@ -299,6 +299,7 @@ def test_a_hash_behind_the_label_of_a_secret_is_one() -> None:
     assert found(f"meraki: {HEX_40}") == [("cisco_meraki_api_key", HEX_40)]
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("kind", HARMLESS)
 def test_what_only_looks_like_a_secret_is_left_alone(kind: str) -> None:
     texts = [HARMLESS[kind](Random(f"{kind} {number}")) for number in range(200)]

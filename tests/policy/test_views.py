@@ -219,6 +219,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_no_text_takes_more_than_linear_time_nor_much_memory(text: str) -> None:
     """Unicode's own normal form of the first one takes minutes."""
