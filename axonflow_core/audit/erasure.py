@@ -34,7 +34,7 @@ from axonflow_core.frozen import frozen
 from axonflow_core.messages import EMPTY
 from axonflow_core.policy.rules import Verdict
 
-MAX_IDS = 1_000
+MAX_IDS = 500
 """How many records one transaction erases."""
 MAX_TRACES = 100_000
 """Of so many `Database.wipe` would not look for each."""

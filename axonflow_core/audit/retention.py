@@ -44,7 +44,7 @@ from axonflow_core.frozen import evolve, frozen
 from axonflow_core.messages import Json
 from axonflow_core.policy.rules import Verdict
 
-MAX_RECORDS = 10_000
+MAX_RECORDS = 1_000
 """How many records one transaction removes, or one segment where that has more."""
 BEGINS = "beginnings"
 """The fact of a retention's record that says where chains begin: chain -> [seq, hash in hex]."""

@@ -337,8 +337,8 @@ def connection(tmp_path: Path) -> Iterator[WriterConnection]:
 @pytest.mark.parametrize(
     ("first", "count"),
     [
-        (0, 60),
-        pytest.param(60, 600, marks=pytest.mark.thorough),
+        (0, 40),
+        pytest.param(40, 300, marks=pytest.mark.thorough),
         *(
             pytest.param(first, 1_000, marks=pytest.mark.exhaustive)
             for first in range(0, 10_000, 1_000)

@@ -62,8 +62,8 @@ _KEPT_WAL = (
     "servers once"
 )
 _LEFT_BEHIND = (
-    "the file may have bytes that an older release deleted and that were not overwritten: stop the "
-    "servers and run `sqlite3 FILE VACUUM`"
+    "what this release deletes is overwritten; bytes that were not overwritten by an older one may "
+    "be left in so large a file: stop the servers and run `sqlite3 FILE VACUUM`"
 )
 _HINTS = {
     "malformed": _RESTORE,
