@@ -22,6 +22,7 @@ from axonflow_core.audit.batch import Batch, Statements, Transaction, Vault, mov
 from axonflow_core.audit.chain import Head
 from axonflow_core.audit.connection import WriterConnection
 from axonflow_core.audit.databases.sqlite import SQLiteDatabase
+from axonflow_core.audit.finding import SeriesSeen
 from axonflow_core.audit.holds import Hold
 from axonflow_core.audit.opening import begin_chain, sweep
 from axonflow_core.audit.record import Kind
@@ -125,7 +126,8 @@ class History:
 
     def _batch(self, head: Head) -> Batch:
         driver = self.connection.driver
-        return Batch(driver, self.statements, head, self.vault, keeps_texts=False)
+        series = SeriesSeen()
+        return Batch(driver, self.statements, head, self.vault, keeps_texts=False, series=series)
 
     def _write(self, batch: Batch) -> None:
         before = self.alive.get(batch.chain, Head(batch.chain))
