@@ -38,7 +38,7 @@ from axonflow_core.policy.rules import Verdict
 
 MAX_COUNTED = 10_000
 """How far records are counted."""
-MAX_EXAMINED = 50_000
+MAX_EXAMINED = 5_000
 """How many records are looked at for one page, where not all that are counted fit."""
 _MAX_SERIES = 2_000
 """Of a tenant with more series that fit, the records are walked through by time."""

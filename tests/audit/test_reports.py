@@ -19,7 +19,7 @@ from axonflow_core.audit import reports
 from axonflow_core.audit.databases import Database
 from axonflow_core.audit.databases.sqlite import SQLiteDatabase
 from axonflow_core.audit.databases.urls import database_of
-from axonflow_core.audit.record import Entry, Kind, new_id
+from axonflow_core.audit.record import Entry, Kind
 from axonflow_core.audit.reports import Period, Report
 from axonflow_core.cli import main
 from axonflow_core.errors import RequestError
@@ -165,7 +165,11 @@ async def test_both_databases_report_the_same(database: Path, url: str) -> None:
         for where in (SQLiteDatabase(database), database_of(url)):
             async with opened(where) as store:
                 await append_all(
-                    store, [evolve(each, tenant=make.__name__, id=new_id()) for each in ENTRIES]
+                    store,
+                    [
+                        evolve(each, tenant=make.__name__, id=f"{make.__name__}-{number}")
+                        for number, each in enumerate(ENTRIES)
+                    ],
                 )
             with where.reading() as connection:
                 found[make(connection, Period(tenant=make.__name__), *arguments)] += 1

@@ -61,7 +61,8 @@ def filters(count: int) -> dict[str, Filter]:
 def is_scan(line: str) -> bool:
     """Whether a line of a plan, of either database, reads a table through, or all of a tenant, a
     series or a term."""
-    scans = r"(SCAN|Seq Scan on) (records|terms)\b|SEARCH .*\((tenant|series|term)=\?\)$"
+    through = r"(SCAN|Seq Scan on) (records|terms)\b"
+    scans = rf"{through}|SEARCH (records|terms) .*\((tenant|series|term)=\?\)$"
     return re.search(scans, line) is not None
 
 
