@@ -135,7 +135,7 @@ class _Plain:
             query = "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL"
             for (statement,) in source.execute(query).fetchall():
                 self._connection.execute(statement)
-        self._connection.execute("INSERT INTO heads VALUES ('c', 0, '', 0, 0, '', 0, '', 0, 0)")
+        self._connection.execute("INSERT INTO heads VALUES ('c', 0, '', 0, 0, '', 0, '', 0, 0, 0)")
 
     def rows_of(self, entries: Sequence[Entry]) -> list[tuple[Any, ...]]:
         """The rows that a store made of these entries, without their numbers."""
