@@ -114,12 +114,13 @@ class Window:
         self._failures = [0] * SLOTS
         self._number = self._slot = 0
 
-    def count(self, now: float, *, calls: int, failures: int) -> None:
+    def count(self, now: float, calls: int = 1, failures: int = 0) -> None:
         """So many more, at `now`."""
         if now // self._slot_s != self._number:
             self._turn(now)
         self._calls[self._slot] += calls
-        self._failures[self._slot] += failures
+        if failures:
+            self._failures[self._slot] += failures
 
     def totals(self, now: float) -> tuple[int, int]:
         """Calls and failures of the window that ends `now`."""
@@ -200,7 +201,7 @@ class Breaker:
         """A call of the present period was answered."""
         before = self.seconds
         self.seconds = elapsed_s if before is None else before + NEWEST * (elapsed_s - before)
-        self.window.count(self._now(), calls=1, failures=0)
+        self.window.count(self._now())
 
     def fell(self, period: _Period, error: AxonFlowError, *, calls: int = 1) -> None:
         """A call of `period` failed; 0 `calls` where it was counted as one already."""

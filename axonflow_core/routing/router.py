@@ -108,7 +108,8 @@ class Router:
         self._limited: dict[str, SupportsLimits] = {
             name: each for name, each in providers.items() if isinstance(each, SupportsLimits)
         }
-        self._now = now
+        self.now = now
+        """Seconds, on the clock that deadlines are on."""
         self.budgets = {name: new_budget(now) for name in providers}
         """Of the extra calls to each provider."""
         self._known: dict[tuple[Wish, Ability | None], tuple[Candidates, Plan | None]] = {}
@@ -176,7 +177,7 @@ class Router:
         """Who may take a call, and the plan of it where there is nothing to choose."""
         if wish.allowed is not None:  # as long as the caller likes, and a wish is kept
             allowed = tuple(name for name in self.providers if name in wish.allowed)
-            wish = evolve(wish, allowed=allowed)
+            wish = wish._replace(allowed=allowed)
         known = self._known.get((wish, ability))
         if known is None:
             found = self.catalogue.candidates(wish, ability)
@@ -346,10 +347,6 @@ class Router:
     def missed(self, target: Target, seconds: float, *, is_streamed: bool) -> None:
         """`target` could not answer a call, which goes on elsewhere."""
         self._strategies.failed(target, seconds, is_streamed)
-
-    def now(self) -> float:
-        """Seconds, on the clock that deadlines are on."""
-        return self._now()
 
 
 def _first(place: Place, group: Sequence[Target]) -> Sequence[Target]:

@@ -64,19 +64,18 @@ class Plan:
 class Run:
     """One call on its way from target to target."""
 
-    __slots__ = (
-        "_failed",
-        "_is_extra",
-        "_is_hedged",
-        "_is_streamed",
-        "_outrun",
-        "_plan",
-        "_router",
-        "_shut",
-        "_tell",
-        "_under_way",
-        "_unpaid",
-    )
+    # What most calls never change is the class's.
+    _failed: tuple[tuple[Target, AxonFlowError], ...] = ()
+    _shut: tuple[Target, ...] = ()
+    """Those that may not be asked now."""
+    _unpaid: tuple[Target, ...] = ()
+    """Those that the budget of extra calls had nothing left for."""
+    _is_extra = False
+    """Whether something was sent already, so that another call is one too many."""
+    _is_hedged = False
+    _under_way: tuple[Target, ...] = ()
+    _outrun: tuple[Target, ...] = ()
+    """Those that were asked beside the one that answered."""
 
     def __init__(
         self, router: Router, plan: Plan, tell: Tell, *, is_streamed: bool = False
@@ -85,17 +84,6 @@ class Run:
         self._plan = plan
         self._tell = tell
         self._is_streamed = is_streamed
-        self._failed: list[tuple[Target, AxonFlowError]] = []
-        self._shut: list[Target] = []
-        """Those that may not be asked now."""
-        self._unpaid: list[Target] = []
-        """Those that the budget of extra calls had nothing left for."""
-        self._is_extra = False
-        """Whether something was sent already, so that another call is one too many."""
-        self._is_hedged = False
-        self._under_way: list[Target] = []
-        self._outrun: list[Target] = []
-        """Those that were asked beside the one that answered."""
 
     async def answered(self, ask: Ask[T], timeout_s: float | None) -> T:
         """The answer of the first target that gives one."""
@@ -114,7 +102,7 @@ class Run:
                 _discarded,
             )
             if found is not None:
-                self._outrun += [each for each in self._under_way if each is not found[0]]
+                self._outrun = tuple(each for each in self._under_way if each is not found[0])
                 self._tell(found[0])
         if found is None:
             raise self._last_word()
@@ -137,31 +125,32 @@ class Run:
         """The first of `targets` that answers, and its answer; None where none does."""
         router, left_s = self._router, timeout_s
         for target in targets:
-            if (self._failed or self._is_hedged) and ends_at is not None:
+            is_first = not (self._failed or self._is_hedged)
+            if ends_at is not None and not is_first:
                 left_s = ends_at - router.now()
                 if left_s <= 0:
                     break
             trial = router.health.admits(target)
             if trial is None:
-                self._shut.append(target)
+                self._shut += (target,)
                 continue
-            if self._failed or self._is_hedged:
-                fare = self._fare(target)
-            else:
-                fare = FREE
+            if is_first:
+                fare: float | None = FREE
                 router.budgets[target.provider].asked()
+            else:
+                fare = self._fare(target)
             if fare is None:
                 trial.left()
-                self._unpaid.append(target)
+                self._unpaid += (target,)
                 continue
             if self._failed:
                 _LOG.info("%s is asked in place of %s", target, self._failed[-1][0])
             self._tell(target)
-            self._under_way.append(target)
+            self._under_way += (target,)
             try:
                 return target, await self._tried(target, trial, fare, ask, left_s)
             except AxonFlowError as error:
-                self._under_way.remove(target)
+                self._under_way = tuple(each for each in self._under_way if each is not target)
                 self._note(target, error)
         return None
 
@@ -221,7 +210,7 @@ class Run:
         on_silence = self._router.rules.failover_on_silence
         if not passes_on(error, on_silence=on_silence):
             raise self._with_attempts(error)
-        self._failed.append((target, error))
+        self._failed += ((target, error),)
 
     def _last_word(self) -> AxonFlowError:
         """The error of a call that no target answered: of those that failed the first that passes,
@@ -265,20 +254,20 @@ class Run:
 
     def on_receipt_of(self, answer: Completion) -> Completion:
         """`answer`, whose receipt says why it is of this target."""
-        receipt = self._told(answer.receipt)
-        return answer if receipt is answer.receipt else evolve(answer, receipt=receipt)
+        receipt = answer.receipt
+        if receipt is None or self._plan.candidates.is_single:
+            return answer
+        return evolve(answer, receipt=self._told(receipt))
 
     def on_receipt_of_stream(self, stream: CompletionStream) -> CompletionStream:
         """As `on_receipt_of`."""
-        receipt = self._told(stream.receipt)
-        if receipt is not stream.receipt:
-            stream.receipt = receipt
+        receipt = stream.receipt
+        if receipt is not None and not self._plan.candidates.is_single:
+            stream.receipt = self._told(receipt)
         return stream
 
-    def _told(self, receipt: Receipt | None) -> Receipt | None:
+    def _told(self, receipt: Receipt) -> Receipt:
         plan = self._plan
-        if receipt is None or plan.candidates.is_single:
-            return receipt
         if not (self._failed or self._shut or self._outrun):
             return evolve(receipt, choice=plan.candidates.choice(plan.by))
         before = [each for target, error in self._failed for each in attempts_of(target, error)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from attrs import field
 
@@ -47,9 +47,9 @@ class Target:
         return f"{self.provider} {self.model}{where}"
 
 
-@frozen(kw_only=True)
-class Wish:
-    """Whom a call is for, and whom its caller may ask."""
+class Wish(NamedTuple):
+    """Whom a call is for, and whom its caller may ask. A tuple, because each call makes one and
+    looks its candidates up by it."""
 
     provider: str | None = None
     model: str | None = None
