@@ -202,7 +202,7 @@ class Governance:
             trail.user = await self._audit.pseudonym(call.caller.tenant, call.user)
         mode = call.prompt_mode
         request = await self._judged(policy, Phase.REQUEST, call.request, trail, vault, mode)
-        if vault:
+        if vault and request is not None:
             trail.replaced(vault.replaced, vault.restored)
         return request if call.is_made else None
 

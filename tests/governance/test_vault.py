@@ -278,6 +278,12 @@ async def test_a_record_has_counts_and_no_values(*, is_streamed: bool) -> None:
     assert "[EMAIL_1]" in entry.texts["answer.content.0"]
 
 
+async def test_nothing_is_replaced_in_a_request_that_is_stopped() -> None:
+    governed = reversible(answer_of())
+    await governed.complete(f"{ANN} has 123-45-6789")
+    assert "placeholders" not in governed.last.facts
+
+
 def test_a_vault_shows_and_gives_away_nothing() -> None:
     vault = vault_of(ANN)
     assert repr(vault) == "<Vault of 1>"
