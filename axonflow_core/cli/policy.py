@@ -3,6 +3,7 @@ they are."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from axonflow_core.messages import Json
-    from axonflow_core.policy.rules import Decision
+    from axonflow_core.policy.engine import Policy
+    from axonflow_core.policy.masks import Write
+    from axonflow_core.policy.rules import Decision, Phase
+
+_NAME_OF_FILE = re.compile(
+    r"(?:[\w.~-]*/)*[\w.~-]+\.(?:txt|md|log|jsonl?|ya?ml|csv|xml|html?|eml|sql|py|sh)"
+)
 
 
 @click.group(cls=Group, short_help="Try, measure and list the policies.")
@@ -64,7 +71,8 @@ def test(
     kind = Mode(mode or Mode.PROMPT)
     phase = Phase.ANSWER if kind is Mode.ANSWER else Phase.REQUEST
     shown = _read(text)
-    decision = policy.evaluate(phase, {"text": shown}, {"text": kind})
+    write = _write_of(policy, phase, shown)
+    decision = policy.evaluate(phase, {"text": shown}, {"text": kind}, write)
     if is_json:
         from axonflow_core.cli.display import write_json
 
@@ -74,8 +82,22 @@ def test(
     return CHECK_FAILED if decision.is_stopped else OK
 
 
+def _write_of(policy: Policy, phase: Phase, text: str) -> Write:
+    """What stands in the place of what is redacted, as a call has it."""
+    from axonflow_core.governance.vault import Vault
+    from axonflow_core.policy.masks import Redaction, mask_of
+    from axonflow_core.policy.rules import Phase
+
+    if policy.redaction is not Redaction.REVERSIBLE or phase is Phase.ANSWER:
+        return mask_of
+    vault = Vault()
+    vault.avoid([text])
+    return vault.write
+
+
 def _read(text: str) -> str:
     """The text itself, or that of a file or of stdin."""
+    from axonflow_core.cli.display import warn
     from axonflow_core.cli.reading import read_stdin, utf8
 
     if text == "-":
@@ -85,6 +107,8 @@ def _read(text: str) -> str:
     except (OSError, ValueError):  # too long for a path, or no path at all
         is_file = False
     if not is_file:
+        if _NAME_OF_FILE.fullmatch(text):
+            warn(f"there is no file {text}; its name is taken for the text")
         return utf8(text)
     try:
         return Path(text).read_text(encoding="utf-8")
@@ -143,7 +167,7 @@ def _underlined(decision: Decision, text: str) -> Iterator[str]:
         end = start + len(line)
         shown = line.rstrip("\r\n").expandtabs(1)
         marks, names = [" "] * len(shown), []
-        for one in decision.findings:
+        for one in sorted(decision.findings, key=lambda each: each.start):
             if one.start < end and one.end > start:
                 first, last = max(one.start, start) - start, min(one.end, end) - start
                 marks[first:last] = "^" * len(marks[first:last])

@@ -51,6 +51,27 @@ def test_a_text_that_goes_on_redacted_is_shown_so(run: Run, tmp_path: Path) -> N
     assert [(one["start"], one["end"]) for one in shown["findings"]] == [(3, 14)]
 
 
+def test_a_text_is_shown_with_the_placeholders_that_a_model_gets(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "axonflow.yaml").write_text(
+        'version: "1.0"\nllm_providers: {echo: {enabled: true}}\n'
+        "policies: {actions: {email: redact}, redaction: reversible}\n"
+    )
+    shown = run("test", "To a@b.example and c@d.example, not to [EMAIL_1].").output
+    assert "goes on as: To [EMAIL_2] and [EMAIL_3], not to [EMAIL_1]." in shown
+    answer = run("test", "To a@b.example.", "--mode", "answer").output
+    assert "goes on as: To [REDACTED:email]." in answer
+
+
+def test_what_is_found_is_named_in_its_order(run: Run) -> None:
+    lines = run("test", "a@b.example has 123-45-6789").output.splitlines()
+    assert lines[1].endswith("^ email, us_ssn")
+
+
+def test_a_file_that_is_not_there_is_said_to_be_none(run: Run) -> None:
+    assert "there is no file mails/may.txt" in run("test", "mails/may.txt").output
+    assert "there is no file" not in run("test", "a/b or a@b.example").output
+
+
 def test_a_text_without_findings_passes(run: Run) -> None:
     result = run("test", "Good morning")
     assert (result.return_value, result.output) == (0, "allowed\n")
