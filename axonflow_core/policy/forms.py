@@ -46,6 +46,8 @@ _BLANKS = str.maketrans(dict.fromkeys("\v\x85\u1680\u2028\u2029", " "))
 _UNSEEN_LETTERS = "\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0"
 """Letters and marks that are not displayed: the joiner of graphemes, fillers of Hangul, vowels that
 Khmer does not write. Source: Unicode's Default_Ignorable_Code_Point."""
+_AROUND = "\u20dd\u20de\u20df\u20e0\u20e2\u20e3\u20e4"
+"""Marks around a character, as in a digit on a key; read past as what is not displayed."""
 _VARIATIONS = (("\u180b", "\u180f"), ("\ufe00", "\ufe0f"), ("\U000e0100", "\U000e01ef"))
 _MAX_MARKS = 30
 """Combining marks of a piece, as in Unicode's Stream-Safe Text Format."""
@@ -176,7 +178,7 @@ def is_unseen(character: str) -> bool:
     if category(character) in ("Cc", "Cf", "Cs"):
         return character not in "\t\n\f\r" and ord(character) not in _BLANKS
     is_variation = any(first <= character <= last for first, last in _VARIATIONS)
-    return is_variation or character in _UNSEEN_LETTERS
+    return is_variation or character in _UNSEEN_LETTERS or character in _AROUND
 
 
 @lru_cache(4_096)
@@ -190,7 +192,11 @@ def _blanked(piece: str) -> str:
 
 
 def _normalized(piece: str) -> str:
+    """The piece in its normal form. Digits, and what of ASCII makes no letter with them, have no
+    marks."""
     new = normalize("NFKC", piece.translate(_BLANKS))
+    if len(new) > 1 and (new[0].isascii() or new[0].isdecimal()):
+        new = "".join(one for one in new if not combining(one))
     return piece if len(new) > len(piece) * _MAX_LONGER else new
 
 

@@ -60,6 +60,16 @@ def cyrillic(text: str) -> str:
     return text.translate(CYRILLIC)
 
 
+def struck(text: str) -> str:
+    return "".join(f"{one}\u0336" for one in text)
+
+
+def on_keys(text: str) -> str:
+    """As their emoji have them; the last one stays bare."""
+    key = "\ufe0f\u20e3"
+    return "".join(one + key if one.isdigit() else one for one in text).removesuffix(key)
+
+
 def blanks_as(blank: str) -> Evasion:
     return lambda text: text.replace(" ", blank)
 
@@ -82,6 +92,8 @@ EVASIONS: Mapping[str, Evasion] = {
     "full width": full_width,
     "zero width between": between(HIDDEN),
     "Cyrillic": cyrillic,
+    "struck through": struck,
+    "digits on keys": on_keys,
     "blanks as tabs": blanks_as("\t"),
     "blanks as new lines": blanks_as("\r\n"),
     "controls between": between(CONTROLS),
