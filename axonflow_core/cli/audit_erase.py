@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -59,6 +58,8 @@ def erase(
     Exits with 1 where something that was asked for is left: a hold covers it, or there is no such
     record.
     """
+    import asyncio
+
     from axonflow_core.cli.extras import server_extra
     from axonflow_core.cli.failure import CHECK_FAILED, OK
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,6 +52,8 @@ def add(
 ) -> None:
     """Put every record that fits all of what is given under the hold NAME, those that are written
     later too. Where nothing is given, that is every record."""
+    import asyncio
+
     from axonflow_core.cli.display import tell
     from axonflow_core.cli.extras import server_extra
 
@@ -119,6 +120,8 @@ def list_(*, path: Path | None, url: str | None, is_json: bool) -> None:
 @url_option
 def release(*, name: str, path: Path | None, url: str | None) -> None:
     """Let go of what the hold NAME covers."""
+    import asyncio
+
     from axonflow_core.cli.display import tell
     from axonflow_core.cli.extras import server_extra
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -38,6 +37,8 @@ def retain(
     which they are kept; nothing that a hold covers, or that an export has yet to carry out. What is
     left verifies as before.
     """
+    import asyncio
+
     from axonflow_core.cli.display import shown_time, write_json, write_line
     from axonflow_core.cli.extras import server_extra
 

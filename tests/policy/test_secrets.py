@@ -7,7 +7,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -49,12 +49,10 @@ STRIPE = f"sk_live_{word(RANDOM, ALNUM, 24)}"
 GENERAL = "Zq7-hR2v_Kp9.Tm4w"
 
 
-def clue(detector: Detector) -> Any:
-    """The search for what a text has that has a secret of the detector."""
-    return capturing(detector.clue).search
-
-
-CLUES = [(detector, clue(detector)) for detector in DETECTORS]
+@cache
+def clues() -> list[tuple[Detector, Any]]:
+    """Each detector with the search for what a text has that has a secret of it."""
+    return [(detector, capturing(detector.clue).search) for detector in DETECTORS]
 
 
 def found(text: str, *, ask_all: bool = False) -> list[tuple[str, str]]:
@@ -62,7 +60,7 @@ def found(text: str, *, ask_all: bool = False) -> list[tuple[str, str]]:
     view = View(text.encode())
     return [
         (detector.type, view.data[start:end].decode())
-        for detector, search in CLUES
+        for detector, search in clues()
         if ask_all or search(view.data)
         for start, end in detector.finder()(view)
     ]
