@@ -12,8 +12,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import chain, pairwise
 from pathlib import Path
 
-import pytest
-
 from axonflow_core import _HOMES, testing
 
 from .test_layers import ROWS
@@ -97,16 +95,20 @@ def described_constants(body: Iterable[ast.stmt]) -> Iterator[str]:
                     yield name
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_public_class_or_function_has_a_docstring(path: Path) -> None:
-    assert list(undocumented(path.read_text())) == []
+def test_a_public_class_or_function_has_a_docstring() -> None:
+    found = {str(path.relative_to(ROOT)): [*undocumented(path.read_text())] for path in FILES}
+    assert len(found) > 300
+    assert {path: names for path, names in found.items() if names} == {}
 
 
-@pytest.mark.parametrize(
-    "path", sorted(CORE.rglob("*.py")), ids=lambda path: str(path.relative_to(CORE))
-)
-def test_a_method_of_an_exported_class_has_a_docstring(path: Path) -> None:
-    assert list(undocumented_methods(path.read_text(), {*exported_from(path), *HEIRS})) == []
+def test_a_method_of_an_exported_class_has_a_docstring() -> None:
+    found = {
+        str(path.relative_to(CORE)): [
+            *undocumented_methods(path.read_text(), {*exported_from(path), *HEIRS})
+        ]
+        for path in CORE.rglob("*.py")
+    }
+    assert {path: names for path, names in found.items() if names} == {}
 
 
 def test_an_undocumented_method_of_an_exported_class_is_caught() -> None:
