@@ -41,6 +41,7 @@ def prose_of(page: str) -> str:
     return re.sub(r"^```.*?^```", "", page, flags=re.M | re.S)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("text", cases("python", without="def test_"))
 def test_a_python_example_runs_against_the_emulator(
     text: str, bedrock_emulator: RunningEmulator, tmp_path: Path

@@ -21,7 +21,7 @@ LAWS = [
 
 
 @pytest.mark.parametrize("law", LAWS)
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(8)
 def test_law(law: Callable[[], None]) -> None:
     law()
 

@@ -303,7 +303,7 @@ def held(
     return hold
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("run", AT_ONCE, ids=str)
 async def test_a_fault_has_the_end_that_it_must_have(run: Run, held: Held) -> None:
     await held(run)
