@@ -408,3 +408,10 @@ def test_the_certain_and_grave_types_stop_a_call_and_the_others_do_not() -> None
     stopping = {each.type for each in personal if each.action == "block"}
     assert critical == {"payment_card", "iban", "us_ssn", "us_itin", "in_aadhaar", "in_pan"}
     assert stopping == critical | set(NATIONAL)
+
+
+@pytest.mark.parametrize("behind", ["/561-89-7421", "/4", ":8080", "/+44 121 234 6726"])
+def test_a_telephone_with_its_country_may_stand_before_other_numbers(
+    policy: Policy, behind: str
+) -> None:
+    assert ("phone", "+44 121 234 6725") in found(policy, f"a1/+44 121 234 6725{behind} b")

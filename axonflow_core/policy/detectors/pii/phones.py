@@ -45,6 +45,8 @@ _EXTENSION = re.compile(rb" ?(?:x|ext\.?) ?\d{1,6}\b")
 _EXTENDED = re.compile(rb"(?<=\d)x\d+\Z")
 _JOINED_BEFORE = re.compile(rb"[0-9A-Za-z_][./-]\Z|\.\Z")
 _JOINED_BEHIND = re.compile(rb"\w|[./:-]\d|:[A-Fa-f]")
+_JOINED_BEHIND_COUNTRY = re.compile(rb"\w|[.-]\d")
+"""A number with its country may stand before another number, or a port."""
 _IS_IN_ROW = re.compile(rb"(?:\d|\b[0-9A-Fa-f]{2}) \Z")
 _IS_IN_ROW_OF_BYTES = re.compile(rb" {1,2}[0-9A-Fa-f]{2}\b")
 _UNIT = re.compile(
@@ -108,7 +110,8 @@ def _phone(data: bytes, start: int, end: int) -> tuple[int, int] | None:
             return None
         extension = _EXTENSION.match(data, end)
         end = extension.end() if extension else end
-        if _JOINED_BEHIND.match(data, end) is None and _is_phone(written, candidate, data, end):
+        joined = _JOINED_BEHIND if not candidate.has_country else _JOINED_BEHIND_COUNTRY
+        if joined.match(data, end) is None and _is_phone(written, candidate, data, end):
             return candidate.start, end
     return None
 
