@@ -3,6 +3,7 @@ said of it."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -340,3 +341,19 @@ def test_a_statement_of_an_answer_is_where_it_begins(policy: Policy, frame: str)
     decision = policy.evaluate(Phase.ANSWER, {"answer": text})
     assert decision.findings == ()
     assert policy.evaluate(Phase.ANSWER, {"answer": text.replace("`", "")}).is_stopped
+
+
+@pytest.mark.parametrize("depth", range(3))
+@pytest.mark.parametrize("program", ['x = "a" and y = "b"', "x = 'a' and y = 'b'"])
+def test_a_condition_of_a_program_is_none_in_json(policy: Policy, program: str, depth: int) -> None:
+    for _ in range(depth):
+        program = json.dumps({"cell": program})
+    assert policy.evaluate(Phase.REQUEST, {"result": program}).findings == ()
+
+
+@pytest.mark.parametrize("depth", range(3))
+def test_an_injection_is_one_in_json(policy: Policy, depth: int) -> None:
+    text = "admin' or name = 'b"
+    for _ in range(depth):
+        text = json.dumps({"user": text})
+    assert policy.evaluate(Phase.REQUEST, {"result": text}).is_stopped

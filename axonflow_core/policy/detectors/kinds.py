@@ -45,10 +45,11 @@ _MAX_FOUND, _MAX_REFUSED = 256, 4_096
 """Attacks of one kind in a text, and candidates that are none. A text with more of them was made to
 have them: all of its rest counts as an attack."""
 _OPENING = {
-    quote: re.compile(rb"(?:^|[\s=(,\[{:<>!|+])[bfru]{0,2}%b[^%b\n]*\Z" % (quote, quote))
+    quote: re.compile(rb"(?:^|[\s=(,\[{:<>!|+])[bfru]{0,2}\\*%b[^%b\n]*\Z" % (quote, quote))
     for quote in (b"'", b'"', b"`")
 }
-"""Quote -> where it opens a string that does not end before the end of the text."""
+"""Quote -> where it opens a string that does not end before the end of the text. In a program that
+stands in JSON there are backslashes before it."""
 _LOOK_BACK = 120
 """Bytes before a quote in which the one that opened it is looked for."""
 _COMMENT = re.compile(rb"(/\*.*?\*/)", re.DOTALL)
