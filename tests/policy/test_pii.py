@@ -173,6 +173,7 @@ def test_a_number_of_each_type_is_found(
         "abcpe1234f",
         "aadhaar 234567890125",
         "234567890124",
+        "2345.6789.0124",
         "routing number 021000022",
         "AWS account number 123456789012",
         "born on 32.13.1985",

@@ -19,6 +19,8 @@ from axonflow_core.policy.rules import Action, Severity
 # ── Aadhaar ───────────────────────────────────────────────────────────────────────────────────────
 
 _FOURS = rf"\d{{4}}{SEPARATOR}\d{{4}}{SEPARATOR}\d{{4}}"
+_BARE = r"\d{4}(?:[\s-]|‐|–)\d{4}(?:[\s-]|‐|–)\d{4}"
+"""Without a label: groups with full stops between them are a version or a key of a collation."""
 _TWELVE = rf"\d{{12}}|{_FOURS}"
 _AADHAAR_LABELS = (
     r"a{1,2}dh{1,2}a{1,2}r|uidai|\buid\b|आधार|\be?-?kyc\b|national[\W_]id|government[\W_]id"
@@ -60,7 +62,7 @@ DETECTORS = (
         action=Action.BLOCK,
         severity=Severity.CRITICAL,
         description="The text holds an Indian Aadhaar number (personal data).",
-        pattern=rf"\b{_FOURS}\b|{behind(_AADHAAR_LABELS, _TWELVE)}",
+        pattern=rf"\b{_BARE}\b|{behind(_AADHAAR_LABELS, _TWELVE)}",
         hint=NINE_DIGITS,
         accept=_aadhaar,
         load=lambda: standard("verhoeff"),
