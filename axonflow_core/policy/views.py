@@ -92,6 +92,11 @@ class View:
         self._lowered: bytes | None = None  # `cached_property` takes a lock
 
     @property
+    def is_part(self) -> bool:
+        """Whether it is of a part of the text."""
+        return self._part is not None
+
+    @property
     def start(self) -> int:
         """Where what the view is of begins in the text."""
         return self._part.start if self._part else 0

@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from axonflow_core.config.values import PoliciesConfig
+from axonflow_core.policy.detectors.sql import statements
 from axonflow_core.policy.detectors.sql.statements import MAX_PARSED, parsed
 from axonflow_core.policy.engine import Policy
 from axonflow_core.policy.rules import Mode, Phase
@@ -186,3 +187,18 @@ def test_the_parser_is_imported_with_the_first_statement() -> None:
     command = [sys.executable, "-c", code]
     finished = subprocess.run(command, capture_output=True, text=True, check=True)
     assert finished.stdout.split() == ["False", "True"]
+
+
+def test_a_text_is_parsed_once_and_none_of_its_parts(
+    policy: Policy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts: list[str] = []
+    monkeypatch.setattr(statements, "parsed", lambda text: texts.append(text))
+    query = "SELECT a FROM t"
+    types(policy, query)
+    assert texts == [query]
+    long = "; ".join([f"{query} WHERE a = '%2541'"] * 200)
+    types(policy, long)
+    assert texts == [query, long]
+    types(policy, long * 9)
+    assert texts == [query, long]

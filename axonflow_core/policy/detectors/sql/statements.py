@@ -8,9 +8,10 @@ much in it. Its tree says what they cannot: that a condition is always true, tha
 followed by a statement that changes something, that nothing restricts a `delete`.
 
 sqlglot parses. It is imported with the first text of statements, which takes 0.3 s, and reads some
-100 characters in a millisecond: longer texts than `MAX_PARSED` are searched with patterns. It is
-told nothing of the database, so that a text is read in the first dialect that takes it; what only
-MySQL runs of a comment (`/*!…*/`) is searched with patterns, too.
+100 characters in a millisecond: longer texts than `MAX_PARSED`, and the parts of long ones that
+have other forms, are searched with patterns. It is told nothing of the database, so that a text is
+read in the first dialect that takes it; what only MySQL runs of a comment (`/*!…*/`) is searched
+with patterns, too.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from weakref import WeakKeyDictionary
 
 from axonflow_core.errors import ConfigError
 from axonflow_core.policy.searches import MAX_SPANS, Find, Spans
@@ -88,6 +90,8 @@ class Statement(NamedTuple):
         return _COMMENT.sub(" ", " ".join(token.text for token in self.tokens))
 
 
+_READ: WeakKeyDictionary[View, Sequence[Statement] | None] = WeakKeyDictionary()
+"""The statements of the views that are being searched."""
 Wrong: TypeAlias = Callable[[Sequence[Statement], int], bool]
 """(the statements of a text, the number of one) -> whether that is wrong."""
 
@@ -97,11 +101,10 @@ def finder_of(is_wrong: Wrong, patterns: Find) -> Find:
     not parsed, and one with parts that only one database runs."""
 
     def find(view: View) -> Spans:
-        text = view.data.decode("utf-8", "surrogatepass")
-        is_read = len(view.data) <= MAX_PARSED and _VERB.search(view.data) is not None
-        statements = parsed(text) if is_read else None
+        statements = _statements_of(view)
         if statements is None:
             return patterns(view)
+        text = view.data.decode("utf-8", "surrogatepass")
         spans = [
             (_bytes(text, each.start), _bytes(text, each.end))
             for number, each in enumerate(statements)
@@ -110,6 +113,16 @@ def finder_of(is_wrong: Wrong, patterns: Find) -> Find:
         return [*spans, *patterns(view)][:MAX_SPANS] if b"/*!" in view.data else spans
 
     return find
+
+
+def _statements_of(view: View) -> Sequence[Statement] | None:
+    """The statements of a view, parsed once for all who search it; None where it has none, is too
+    long, or is of a part of a text, in which statements are cut off."""
+    if view.is_part or len(view.data) > MAX_PARSED or _VERB.search(view.data) is None:
+        return None
+    if view not in _READ:
+        _READ[view] = parsed(view.data.decode("utf-8", "surrogatepass"))
+    return _READ[view]
 
 
 def _bytes(text: str, characters: int) -> int:
