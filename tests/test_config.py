@@ -28,7 +28,13 @@ from axonflow_core.config.nodes import Scalar
 from axonflow_core.config.snippets import with_snippets
 from axonflow_core.config.structuring import fields_of, structure
 from axonflow_core.config.substitution import substitute
-from axonflow_core.config.values import AuditConfig, ClientConfig, PoliciesConfig, ServerConfig
+from axonflow_core.config.values import (
+    AuditConfig,
+    ClientConfig,
+    PoliciesConfig,
+    PolicySection,
+    ServerConfig,
+)
 from axonflow_core.errors import ConfigError
 from axonflow_core.policy.rules import Rule
 
@@ -605,11 +611,17 @@ def test_with_neither_file_nor_variables_the_error_says_what_to_set(
     assert "`axonflow init`" in (caught.value.hint or "")
 
 
-@pytest.mark.parametrize("section", [ServerConfig, ClientConfig, PoliciesConfig, Rule, AuditConfig])
-def test_the_page_of_the_server_names_every_key(section: type) -> None:
-    page = (Path(__file__).parents[1] / "docs" / "server.md").read_text()
+@pytest.mark.parametrize(
+    ("section", "page"),
+    [
+        *((section, "server") for section in (ServerConfig, ClientConfig, AuditConfig)),
+        *((section, "policies") for section in (PoliciesConfig, PolicySection, Rule)),
+    ],
+)
+def test_the_page_of_a_section_names_every_key(section: type, page: str) -> None:
+    text = (Path(__file__).parents[1] / "docs" / f"{page}.md").read_text()
 
     keys = fields_of(section)
 
     assert keys
-    assert [key for key in keys if not re.search(rf"\b{key}\b", page)] == []
+    assert [key for key in keys if not re.search(rf"\b{key}\b", text)] == []
