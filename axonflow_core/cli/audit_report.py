@@ -119,11 +119,13 @@ def _write_csv(found: Report) -> None:
     import csv
     import io
 
+    from axonflow_core.cli.display import write_text
+
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(found.columns)
     writer.writerows(found.rows)
-    click.echo(text.getvalue(), nl=False)
+    write_text(text.getvalue())
     _tell_outside(found)
 
 
