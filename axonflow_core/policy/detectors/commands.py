@@ -19,10 +19,12 @@ _SYSTEM = r"(?:etc|usr|bin|sbin|boot|lib(?:64)?|var|home|root|sys|dev|opt|srv|pr
 _ROOT = (
     rf"['\"]?(?:/(?:[*.]|{_SYSTEM}(?:/[*]?)?)?|~/?[*]?|[$][{{]?HOME[}}]?/?[*]?|[*]"
     rf"|(?:[.]{{1,2}}/?)+[*]?"
-    r"|[a-z]:\\?[*]?)['\"]?(?:[\s;&|)`'\",]|\z)"
+    r"|[a-z]:\\?[*]?)['\"]?(?:[\s;&|)`'\",<]|\z)"
 )
 """The root of a file system, a folder of the system, a home, or everything."""
 _DEVICE = r"/dev/(?:sd|hd|vd|xvd|nvme|disk|mmcblk|mapper/|md)\w*"
+_OPEN = r"(?:0?777|0?000|666|a[+]rwx|ugo[+]rwx)"
+"""Rights for everybody, or for nobody."""
 _FETCHED = r"(?:curl|wget|fetch|iwr|irm|invoke-webrequest|invoke-restmethod)"
 _SHELL = r"(?:(?:ba|z|k|da|fi|a)?sh|python[\d.]*|perl|ruby|node|php|iex|invoke-expression)"
 
@@ -72,9 +74,10 @@ COMMANDS = (
         ),
     ),
     Kind(
-        hint=rf"\bch(?:mod|own){B}-",
+        hint=rf"\bch(?:mod|own){B}(?:-|{_OPEN}\b)",
         pattern=(
-            rf"\bchmod{B}(?:-\w+{B}|--recursive{B})+(?:0?777|0?000|666|a[+]rwx|ugo[+]rwx){B}{_ROOT}"
+            rf"\bchmod{B}(?:-\w+{B}|--recursive{B})+{_OPEN}{B}{_ROOT}"
+            rf"|\bchmod{B}{_OPEN}{B}(?:-\w+{B}|--recursive{B})+{_ROOT}"
             rf"|\bchown{B}(?:-\w+{B}|--recursive{B})+[\w:.]+{B}{_ROOT}"
         ),
         accept=_recursive,
