@@ -43,8 +43,9 @@ def posture(policies: PoliciesConfig) -> Mapping[str, str]:
     return {name: ", ".join(items) for name, items in lists.items() if items}
 
 
-def policies_of(path: Path | None) -> Policies:
-    """The policies of the configuration. Without a file, of the detectors and the environment."""
+def policies_of(path: Path | None, client: str = "") -> Policies:
+    """The policies of the configuration. Without a file, of the detectors and the environment.
+    `click.UsageError` for a client that the configuration does not have."""
     import os
 
     from axonflow_core.cli.extras import server_extra
@@ -57,10 +58,14 @@ def policies_of(path: Path | None) -> Policies:
         from axonflow_core.policy.policies import Policies
 
     if file_of(path, os.environ) is not None:
-        return Policies.build(load_config(path).policies)
+        config = load_config(path)
+        if client and client not in config.server.clients:
+            known = ", ".join(config.server.clients) or "none"
+            raise click.UsageError(f"there is no client `{client}`; `server.clients` has {known}")
+        return Policies.build(config.policies)
     return Policies.build(PoliciesConfig(variables=variables_of(os.environ)))
 
 
 def policy_of(path: Path | None, client: str = "", model: str | None = None) -> Policy:
     """The policy of the calls of a client, to a model."""
-    return policies_of(path).of(client, [] if model is None else [model])
+    return policies_of(path, client).of(client, [] if model is None else [model])

@@ -196,7 +196,7 @@ def list_(
     from axonflow_core.cli.display import write_json, write_line, write_table
     from axonflow_core.policy.terms import Surface
 
-    policies, models = policies_of(path), [] if model is None else [model]
+    policies, models = policies_of(path, client), [] if model is None else [model]
     surface = Surface.MCP if is_for_tools else Surface.GATEWAY
     policy = policies.of(client, models, surface=surface)
     listed = policy.listed()

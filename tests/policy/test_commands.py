@@ -186,3 +186,15 @@ def test_a_check_of_the_configuration_says_what_is_said_of_policies(
         monkeypatch.delenv(variable)
     (tmp_path / "axonflow.yaml").write_text(SECTIONED.partition("policies:")[0])
     assert "policies" not in CliRunner().invoke(axonflow, ["check"], standalone_mode=False).output
+
+
+def test_a_client_that_there_is_none_of_is_a_fault_of_the_command_line(
+    run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "axonflow.yaml").write_text(
+        'version: "1.0"\nllm_providers: {echo: {enabled: true}}\n'
+        "server: {clients: {acme: {roles: [call]}}}\n"
+    )
+    for command in (["test", "hello"], ["list"]):
+        assert "there is no client `acne`" in str(run(*command, "--client", "acne").exception)
+        assert run(*command, "--client", "acme").exception is None
