@@ -131,7 +131,6 @@ policies:
     [
         ([], "block", "policies.profile strict"),
         (["--client", "acme"], "warn", "policies.clients.acme.actions.us_ssn"),
-        (["--client", "someone"], "block", "policies.profile strict"),
         (["--model", "house-1"], "log", "policies.models.house*.profile dev"),
         (
             ["--client", "acme", "--model", "house-1"],
