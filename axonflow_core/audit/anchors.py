@@ -274,9 +274,11 @@ def files_of(audit: AuditConfig) -> Iterator[Path]:
 
 
 def places_of(audit: AuditConfig, environment: Mapping[str, str]) -> Iterator[Place]:
-    """Where a writer adds its heads. `ConfigError` where a file cannot be added to."""
+    """Where a writer adds its heads. `ConfigError` where a file that is named cannot be added to;
+    the folder of the database is looked at when that is opened."""
     for path in files_of(audit):
-        _require_addable(path)
+        if audit.anchor is not None or path != anchor_of(audit):
+            _require_addable(path)
         yield HeadFile(path)
     if audit.witness is not None and audit.witness.url is not None:
         yield HeadUrl(audit.witness.url, environment.get(TOKEN))
