@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from axonflow_core.audit.anchors import SignedHead
-    from axonflow_core.audit.search import Recorded
+    from axonflow_core.audit.search import Page, Recorded
     from axonflow_core.audit.verify import Verification
     from axonflow_core.messages import Json
 
@@ -267,7 +267,6 @@ def search(
     is_json: bool,
 ) -> None:
     """Show the records that fit all of what is given, from the newest on."""
-    from axonflow_core.cli.display import counted, tell, write_json
     from axonflow_core.cli.extras import server_extra
 
     with server_extra():
@@ -293,6 +292,13 @@ def search(
         )
         before = None if cursor is None else Place(*cursor)
         page = search_in(connection, tenant, wanted, limit=limit, offset=offset, before=before)
+    _write_page(page, is_json=is_json)
+
+
+def _write_page(page: Page, *, is_json: bool) -> None:
+    """The records of a page, how many there are in all, and where to go on."""
+    from axonflow_core.cli.display import counted, tell, write_json
+
     goes_on = None if page.next is None else "{}.{}".format(*page.next)
     if is_json:
         write_json(

@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from axonflow_core.cli.audit_options import audit_of, server_keys, time_option, url_option
+from axonflow_core.cli.audit_options import server_keys, time_option, url_option, writing
 from axonflow_core.cli.options import config_option
 
 if TYPE_CHECKING:
     from axonflow_core.audit.export import Exporter
     from axonflow_core.audit.store import AuditStore
-    from axonflow_core.config.values import AuditConfig
-    from axonflow_core.keys import Keys
 
 _POLL_S = 1.0
 
@@ -58,41 +56,27 @@ def export(
     """
     import asyncio
 
+    from axonflow_core.cli.emulate import until_interrupted
     from axonflow_core.cli.extras import server_extra
 
     with server_extra():
         from axonflow_core.audit.export import Exporter, ExportFolder, Form
         from axonflow_core.audit.keys import Signer
 
-    keys = server_keys(path, url)
-    exporter = Exporter(ExportFolder(folder), Signer(keys), Form(form), since_us=since_us)
-    audit = audit_of(path, url)
-    asyncio.run(_run(exporter, audit, keys, name, most, is_followed=is_followed))
+    signer = Signer(server_keys(path, url))
+    exporter = Exporter(ExportFolder(folder), signer, Form(form), since_us=since_us)
 
-
-async def _run(
-    exporter: Exporter, audit: AuditConfig, keys: Keys, name: str, most: int, *, is_followed: bool
-) -> None:
-    import asyncio
-    import os
-
-    from axonflow_core.audit.anchors import places_of
-    from axonflow_core.audit.databases.urls import database_of
-    from axonflow_core.audit.store import AuditStore
-    from axonflow_core.cli.emulate import until_interrupted
-
-    database_of(audit.url).require_there()
-    places = tuple(places_of(audit, os.environ))
-    store = await AuditStore.open(audit.url, keys, places=places)
-    try:
-        with until_interrupted() as is_over:
-            while not is_over():
-                if not await _stepped(exporter, store, name, most):
+    async def run() -> None:
+        async with writing(path, url) as store:
+            with until_interrupted() as is_over:
+                while not is_over():
+                    if await _stepped(exporter, store, name, most):
+                        continue
                     if not is_followed:
                         return
                     await asyncio.sleep(_POLL_S)
-    finally:
-        await store.aclose()
+
+    asyncio.run(run())
 
 
 async def _stepped(exporter: Exporter, store: AuditStore, name: str, most: int) -> bool:
