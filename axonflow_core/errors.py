@@ -159,6 +159,18 @@ class BlockingCallError(RequestError):
     code = "blocking_call"
 
 
+class PolicyBlocked(RequestError):
+    """A policy stops the call. The same request is stopped again."""
+
+    code = "policy_blocked"
+
+
+class NotAllowed(RequestError):
+    """The client may not do this, whatever it sends."""
+
+    code = "not_allowed"
+
+
 class AnswerError(AxonFlowError):
     """There was an answer, and it cannot be read or passed on."""
 

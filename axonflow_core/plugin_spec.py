@@ -27,8 +27,7 @@ from axonflow_core.provider import Provider
 
 if TYPE_CHECKING:
     from axonflow_core.codec.registry import Claim, CodecRegistry
-    from axonflow_core.endpoint.calls import Handler
-    from axonflow_core.endpoint.credentials import Verifier
+    from axonflow_core.endpoint.ingress import Ingress
     from axonflow_core.http.asgi import AsgiApp
     from axonflow_core.http.client import HttpClient
     from axonflow_core.recordings.recording_format import RecordingFormat
@@ -330,9 +329,9 @@ class ProviderSpec:
     """What the codecs of the plugin's own distribution claim, by the module of their entry point.
     Each of these modules is imported when a model first asks for it, any other at start-up."""
     emulator: BuildEmulator | None = None
-    ingress: Callable[[Handler, Verifier], AsgiApp] | None = None
-    """Builds the endpoint that speaks the provider's own wire, from a handler and a verifier:
-    `endpoint.dialect_app` over the plugin's `Wire`. Whoever serves injects both."""
+    ingress: Callable[[CodecRegistry], Ingress] | None = None
+    """How a server lets in clients that speak the provider's own wire. The codecs are those that
+    are installed for it."""
     recordings: Callable[[CodecRegistry], RecordingFormat] | None = None
     """How recorded traffic of this provider is opened, for `axonflow codecs check`."""
     first_settings: FirstSettings | None = None

@@ -267,12 +267,14 @@ class ForwardedAnswer:
 class SupportsForwarding(Protocol):
     """A provider that sends a client's own body where its form is the model's."""
 
-    async def forward(self, call: NativeCall, *, model: str | None = None) -> ForwardedAnswer:
+    async def forward(
+        self, call: NativeCall, *, model: str | None = None, timeout_s: float | None = None
+    ) -> ForwardedAnswer:
         """The whole answer to `call`."""
         ...
 
     async def forward_stream(
-        self, call: NativeCall, *, model: str | None = None
+        self, call: NativeCall, *, model: str | None = None, timeout_s: float | None = None
     ) -> CompletionStream:
         """The streamed answer to `call`."""
         ...

@@ -57,7 +57,7 @@ class Plain:
 class Vectors(Plain):
     """A provider of vectors too."""
 
-    async def embed(self, request: EmbeddingRequest, *, model: str | None = None) -> Any:
+    async def embed(self, request: EmbeddingRequest, *, model: str | None, **_: Any) -> Any:
         return [request, model]
 
 

@@ -115,21 +115,25 @@ class RoutedProvider(ABC):
         call = self._caller.prepare(request, route, is_streamed=True, timeout_s=timeout_s)
         return await self._caller.stream(call)
 
-    async def forward(self, call: NativeCall, *, model: str | None = None) -> ForwardedAnswer:
+    async def forward(
+        self, call: NativeCall, *, model: str | None = None, timeout_s: float | None = None
+    ) -> ForwardedAnswer:
         """As `SupportsForwarding.forward`."""
-        route = self._route(model)
-        return await self._caller.forward(
-            self._caller.prepare_native(call, route, is_streamed=False)
-        )
+        prepare = self._caller.prepare_native
+        native = prepare(call, self._route(model), is_streamed=False, timeout_s=timeout_s)
+        return await self._caller.forward(native)
 
     async def forward_stream(
-        self, call: NativeCall, *, model: str | None = None
+        self, call: NativeCall, *, model: str | None = None, timeout_s: float | None = None
     ) -> CompletionStream:
         """As `SupportsForwarding.forward_stream`."""
         route = self._route(model)
         if not route.codec.streams:
-            return WholeAnswer((await self.forward(call, model=model)).answer)
-        return await self._caller.stream(self._caller.prepare_native(call, route, is_streamed=True))
+            return WholeAnswer((await self.forward(call, model=model, timeout_s=timeout_s)).answer)
+        prepare = self._caller.prepare_native
+        return await self._caller.stream(
+            prepare(call, route, is_streamed=True, timeout_s=timeout_s)
+        )
 
     def regions(self, model: str) -> frozenset[str] | None:
         """As `SupportsResidency.regions`: where the operator says it is."""

@@ -28,23 +28,25 @@ from axonflow_core.retrieval import EmbeddingRequest, RerankRequest
 from axonflow_core.stream import Batch
 
 
-async def forwarded(provider: Provider, call: NativeCall, model: str | None) -> ForwardedAnswer:
+async def forwarded(
+    provider: Provider, call: NativeCall, model: str | None, timeout_s: float | None
+) -> ForwardedAnswer:
     """The whole answer to `call`, as its client's dialect can hold it. Errors as
     `Provider.complete`; `RequestError` where the provider has no such calls."""
     ask = _UNARY.get(type(call.request))
     if ask is not None:
-        return ForwardedAnswer(await ask(provider, call.request, model))
+        return ForwardedAnswer(await ask(provider, call.request, model, timeout_s))
     fitted = fit_for_client(call.request, call.codec)
-    completion = await provider.complete(fitted.request, model=model)
+    completion = await provider.complete(fitted.request, model=model, timeout_s=timeout_s)
     return ForwardedAnswer(_for(fitted, call.codec, completion.receipt).answer(completion))
 
 
 async def forwarded_stream(
-    provider: Provider, call: NativeCall, model: str | None
+    provider: Provider, call: NativeCall, model: str | None, timeout_s: float | None
 ) -> CompletionStream:
     """As `forwarded`, streamed. `EncodeError` where the client's dialect has no streams."""
     fitted = fit_for_client(call.request, call.codec, is_streamed=True)
-    stream = await provider.stream(fitted.request, model=model)
+    stream = await provider.stream(fitted.request, model=model, timeout_s=timeout_s)
     return ClientStream(stream, _for(fitted, call.codec, stream.receipt).stream())
 
 
@@ -89,19 +91,23 @@ class ClientStream(CompletionStream):
         await self._stream.aclose()
 
 
-async def _embed(provider: Provider, request: Any, model: str | None) -> Any:
+async def _embed(
+    provider: Provider, request: Any, model: str | None, timeout_s: float | None
+) -> Any:
     if not isinstance(provider, SupportsEmbedding):
         raise _unsupported("embeddings")
-    return await provider.embed(request, model=model)
+    return await provider.embed(request, model=model, timeout_s=timeout_s)
 
 
-async def _rerank(provider: Provider, request: Any, model: str | None) -> Any:
+async def _rerank(
+    provider: Provider, request: Any, model: str | None, timeout_s: float | None
+) -> Any:
     if not isinstance(provider, SupportsReranking):
         raise _unsupported("reranking")
-    return await provider.rerank(request, model=model)
+    return await provider.rerank(request, model=model, timeout_s=timeout_s)
 
 
-_UNARY: Mapping[type, Callable[[Provider, Any, str | None], Awaitable[Any]]] = {
+_UNARY: Mapping[type, Callable[[Provider, Any, str | None, float | None], Awaitable[Any]]] = {
     EmbeddingRequest: _embed,
     RerankRequest: _rerank,
 }

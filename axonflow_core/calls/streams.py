@@ -91,7 +91,7 @@ class DecodedStream(CompletionStream):
                 "another task is reading this stream",
                 hint="read a stream in one task, and hand on what it gives",
             )
-        self._is_being_read = True
+        self._is_being_read, self.native = True, None
         try:
             while self._fault is None and (data := await self._http.read()):
                 batches = self._decode(data)
@@ -141,7 +141,7 @@ class DecodedStream(CompletionStream):
         if self._fault is not None:
             whole = self._length_of(count)
         self._handed_out += whole
-        self.native = bytes(self._pending[:whole])
+        self.native = (self.native or b"") + self._pending[:whole]
         del self._pending[:whole]
 
     def _length_of(self, count: int) -> int:

@@ -71,11 +71,13 @@ class UnaryCaller:
         route: UnaryRoute[Any],
         native: NativeCall,
         measure: Callable[[A, Mapping[str, str]], A],
+        timeout_s: float | None = None,
     ) -> ForwardedAnswer:
         """As `forward`, for a client's call that is one request and one answer."""
-        if native.body is not None and native.codec.name == route.codec.name:
-            return await self._asked(route, native.body, measure)
-        answer = await self.ask(route, native.request, measure=measure)
+        deadline, is_read = self.deadline(timeout_s), native.request == native.read_request
+        if native.body is not None and is_read and native.codec.name == route.codec.name:
+            return await self._asked(route, native.body, measure, deadline)
+        answer = await self.ask(route, native.request, measure=measure, deadline=deadline)
         return ForwardedAnswer(answer)
 
     async def embed(

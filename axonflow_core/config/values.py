@@ -138,6 +138,9 @@ class ServerConfig:
     """How long an answer that nobody read is kept for the client's next attempt."""
     context_ttl_s: float = field(default=300.0, kw_only=True, validator=validators.gt(0))
     """How long an approved context of Gateway Mode is valid."""
+    dialects: tuple[str, ...] = field(default=("openai", "anthropic", "bedrock"), kw_only=True)
+    """The plugins of providers in whose dialect clients may call this server, where they are
+    installed; of two that have a path, the first has it."""
     drain_s: float = field(default=30.0, kw_only=True, validator=validators.ge(0))
     """How long a stop waits for calls that are being answered."""
 

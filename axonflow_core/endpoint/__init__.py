@@ -7,6 +7,7 @@
     wire          a dialect's HTTP as data: operations, errors, headers, bounds
     calls         what a handler gets, and what it returns
     app           `dialect_app`: the HTTP of all of that
+    ingress       the four things that a plugin says of its dialect to a server
     conversation  between the two: a native call read, and its answer written
     replies       the smallest way to answer, for services next to a dialect
     openai_chat   the operations of OpenAI's chat, which several services have

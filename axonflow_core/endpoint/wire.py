@@ -48,6 +48,8 @@ class Wire:
     """Sent with every answer."""
     with_request_id: Callable[[Json, str], Json] = _unchanged
     """The body of an error with the request id where the dialect has it there too."""
+    marks: frozenset[str] = frozenset()
+    """Headers that clients of this dialect alone send, in lower case."""
     call_headers: tuple[str, ...] = ("content-type",)
     """How the names of headers begin that belong to a call; lower case."""
     call_query: tuple[str, ...] = ()
@@ -63,6 +65,10 @@ class Wire:
         """The exception that refuses a client's key as the vendor does."""
         denied = self.refusals.denied
         return denial_of(self.errors, error) if denied is None else self.refusal(denied(error))
+
+    def has_path(self, raw_path: str) -> bool:
+        """Whether an operation has this path, by whatever method."""
+        return any(each.pattern.fullmatch(raw_path) for each in self.operations)
 
     def addressed(self, method: str, raw_path: str) -> tuple[Operation, str]:
         """The operation of a path and the model in it, or `""`. `Refusal` for a path that is none,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from axonflow_core.budgets.prices import Prices
 from axonflow_core.errors import AxonFlowError, RequestError
+from axonflow_core.frozen import evolve
 from axonflow_core.governance.caller import Caller
 from axonflow_core.governance.room import Room
 from axonflow_core.governance.screening import judged
@@ -24,9 +25,9 @@ from axonflow_core.messages import Completion, CompletionRequest
 from axonflow_core.policy.masks import Redaction
 from axonflow_core.policy.rules import Mode, Phase
 from axonflow_core.policy.terms import Surface
-from axonflow_core.provider import Provider
+from axonflow_core.provider import CompletionStream, ForwardedAnswer, NativeCall, Provider
 from axonflow_core.routing.router import Router
-from axonflow_core.routing.run import Plan
+from axonflow_core.routing.run import Plan, Tell
 from axonflow_core.routing.targets import Target, Wish
 
 if TYPE_CHECKING:
@@ -79,9 +80,9 @@ class Governance:
         """Check `call`, make it, check its answer. What stops or fails it stands in the outcome;
         raised are `AuditError`, and the cancellation of whoever waits, which is on record too."""
         trail = Trail(call, self.generation, self.prices)
-        completion = None
+        given = None
         try:
-            completion = await self._completed(call, trail)
+            given = await self._completed(call, trail)
         except AxonFlowError as error:
             trail.failed(error)
         except asyncio.CancelledError as cancelled:
@@ -92,7 +93,7 @@ class Governance:
             raise
         finally:
             await self._record(trail)
-        return trail.outcome(completion)
+        return trail.outcome(given)
 
     async def stream(self, call: GovernedCall) -> GovernedStream | Outcome:
         """Check `call`, and begin it: its answer is checked while it comes. An `Outcome` is
@@ -117,9 +118,7 @@ class Governance:
                     return await self._refused(trail)
                 await self._audit.append(trail.opened())
                 opened = True
-                stream = await self.router.stream(
-                    request, afforded, timeout_s=call.timeout_s, tell=chose
-                )
+                stream = await self._streamed(call, request, afforded, chose)
                 return GovernedStream(stream, policy, trail, self._record, vault)
         except AxonFlowError as error:
             trail.failed(error)
@@ -155,7 +154,9 @@ class Governance:
         await self._record(trail)
         return trail.outcome(None)
 
-    async def _completed(self, call: GovernedCall, trail: Trail) -> Completion | None:
+    async def _completed(
+        self, call: GovernedCall, trail: Trail
+    ) -> Completion | ForwardedAnswer | None:
         policy = self._policy_of(call)
         vault = _vault_of(call, policy)
         request = await self._admitted(call, policy, trail, vault)
@@ -167,12 +168,37 @@ class Governance:
             afforded = await self._room.found(plan, chose, request, trail)
         if afforded is None:
             return None
-        answer = await self.router.complete(request, afforded, timeout_s=call.timeout_s, tell=chose)
+        if call.native is None:
+            answer = await self.router.complete(
+                request, afforded, timeout_s=call.timeout_s, tell=chose
+            )
+            return await self._passed(policy, answer, trail, vault)
+        forwarded = await self.router.forward(
+            _native_of(call.native, request), afforded, timeout_s=call.timeout_s, tell=chose
+        )
+        passed = await self._passed(policy, forwarded.answer, trail, vault)
+        if passed is forwarded.answer:
+            return forwarded
+        return None if passed is None else ForwardedAnswer(passed, headers=forwarded.headers)
+
+    async def _passed(
+        self, policy: Policy, answer: Completion, trail: Trail, vault: Vault | None
+    ) -> Completion | None:
+        """The answer as the policy lets it go; None where it does not."""
         trail.answered(answer)
         passed: Completion | None = answer
         if policy.is_on(Phase.ANSWER):
             passed = await self._judged(policy, Phase.ANSWER, answer, trail)
         return vault.in_value(passed) if vault and passed is not None else passed
+
+    async def _streamed(
+        self, call: GovernedCall, request: CompletionRequest, plan: Plan, chose: Tell
+    ) -> CompletionStream:
+        """The open answer to `call`, whose request is now `request`."""
+        if call.native is None:
+            return await self.router.stream(request, plan, timeout_s=call.timeout_s, tell=chose)
+        native = _native_of(call.native, request)
+        return await self.router.forward_stream(native, plan, timeout_s=call.timeout_s, tell=chose)
 
     def _policy_of(self, call: GovernedCall) -> Policy:
         """The policy that the request and the answer of a call are judged by."""
@@ -240,6 +266,11 @@ class Governance:
 
         chose(plan.targets[0])
         return plan, chose
+
+
+def _native_of(native: NativeCall, request: CompletionRequest) -> NativeCall:
+    """The client's own call with `request`, as the policy let it go."""
+    return native if request is native.request else evolve(native, request=request)
 
 
 def _vault_of(call: GovernedCall, policy: Policy) -> Vault | None:

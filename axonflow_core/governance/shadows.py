@@ -75,6 +75,7 @@ def _copy(call: GovernedCall, id: str, rule: Shadow) -> GovernedCall:
     return evolve(
         call,
         caller=evolve(call.caller, models=ANY),
+        native=None,
         mode=SHADOW,
         provider=rule.provider,
         model=rule.model,

@@ -21,7 +21,8 @@ from axonflow_core.errors import AuditError, AxonFlowError, RequestError, Trunca
 from axonflow_core.frozen import evolve
 from axonflow_core.governance.look_ahead import AnswerScreen, Passed, Stop
 from axonflow_core.governance.screening import judged
-from axonflow_core.governance.trail import CLIENT_CLOSED, Outcome, Trail, code_of
+from axonflow_core.governance.trail import Outcome, Trail, code_of
+from axonflow_core.http.asgi import CLIENT_CLOSED
 from axonflow_core.messages import Adjustment, Completion, Receipt, StopReason, Usage
 from axonflow_core.policy.rules import Decision, Phase, Verdict
 from axonflow_core.provider import CompletionStream

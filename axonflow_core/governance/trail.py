@@ -32,6 +32,7 @@ from axonflow_core.errors import (
 from axonflow_core.frozen import evolve, frozen
 from axonflow_core.governance.caller import Caller
 from axonflow_core.governance.screening import counted
+from axonflow_core.http.asgi import CLIENT_CLOSED
 from axonflow_core.messages import (
     EMPTY,
     Adjustment,
@@ -55,12 +56,10 @@ from axonflow_core.policy.rules import (
     Severity,
     Verdict,
 )
-from axonflow_core.provider import Provider
+from axonflow_core.provider import ForwardedAnswer, NativeCall, Provider
 from axonflow_core.routing.run import OUTRUN
 from axonflow_core.routing.targets import Target
 
-CLIENT_CLOSED = "client_closed"
-"""The code of a call whose client left: a call that is cancelled with this message has it."""
 MAX_FINDINGS = 256
 """Findings of one decision that its record lists; of the others it has the number."""
 MAX_TOKENS = 100_000_000
@@ -83,8 +82,11 @@ class GovernedCall:
 
     caller: Caller
     request: CompletionRequest = hidden()
+    native: NativeCall | None = hidden(default=None)
+    """The client's own call that `request` was read from, where it sent one in its dialect: the
+    answer is for that, and comes with the bytes of both where nothing was changed."""
     mode: str
-    """The way in: `proxy`, `gateway`, `plan`."""
+    """The way in: `proxy`, `gateway`, `plan`, `dialect`."""
     request_type: str = "chat"
     """The product's word for the kind of request; for the record."""
     prompt_mode: Mode = Mode.PROMPT
@@ -120,6 +122,8 @@ class Outcome:
     """On the request, and on the answer where there was one."""
     completion: Completion | None = None
     """The answer, as the policy lets it go; None where there is none to give."""
+    forwarded: ForwardedAnswer | None = hidden(default=None)
+    """The same for `GovernedCall.native`, with its bytes where no policy changed it."""
     error: AxonFlowError | None = None
     """Why the call failed, where it did."""
     provider: str | None = None
@@ -279,15 +283,18 @@ class Trail:
             return Verdict.ALLOWED
         return max([each.verdict for each in self._decisions], key=_RANK.__getitem__)
 
-    def outcome(self, completion: Completion | None) -> Outcome:
-        """What the mode gets; `completion` is the answer that may be given."""
+    def outcome(self, given: Completion | ForwardedAnswer | None) -> Outcome:
+        """What the mode gets; `given` is the answer that may be given."""
         self.ended()
         target = self.target
+        forwarded = given if isinstance(given, ForwardedAnswer) else None
+        completion: Any = given if forwarded is None else forwarded.answer
         return Outcome(
             id=self.id,
             verdict=self.verdict,
             decisions=tuple(self._decisions),
             completion=completion,
+            forwarded=forwarded,
             error=self._error,
             provider=None if target is None else target.provider,
             model=None if target is None else target.model,

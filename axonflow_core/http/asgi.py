@@ -26,6 +26,10 @@ AsgiApp: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
 """An ASGI 3 application: `await app(scope, receive, send)`."""
 
 
+CLIENT_CLOSED = "client_closed"
+"""The message that a task is cancelled with because its client left."""
+
+
 class ClientLeft(Exception):
     """The client closed its connection before it had sent its whole body."""
 
@@ -118,7 +122,7 @@ async def cancelled_on_disconnect(receive: Any) -> AsyncIterator[None]:
         while (await receive())["type"] != "http.disconnect":
             pass
         has_left = True
-        task.cancel()
+        task.cancel(CLIENT_CLOSED)
 
     watching = asyncio.create_task(watch())
     try:

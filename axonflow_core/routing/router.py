@@ -261,36 +261,50 @@ class Router:
         run = Run(self, plan, tell, is_streamed=True)
         return run.on_receipt_of_stream(await run.answered(ask, timeout_s))
 
-    async def forward(self, call: NativeCall, wish: Wish = ANYONE) -> ForwardedAnswer:
+    async def forward(
+        self,
+        call: NativeCall,
+        whom: Wish | Plan = ANYONE,
+        *,
+        timeout_s: float | None = None,
+        tell: Tell = _nobody_is_told,
+    ) -> ForwardedAnswer:
         """The whole answer to a client's own call."""
 
         async def ask(
             provider: Provider, model: str | None, left_s: float | None
         ) -> ForwardedAnswer:
             if isinstance(provider, SupportsForwarding):
-                return await provider.forward(call, model=model)
-            return await forwarded(provider, call, model)
+                return await provider.forward(call, model=model, timeout_s=left_s)
+            return await forwarded(provider, call, model, left_s)
 
-        run = Run(self, self._plan_of(call, wish), _nobody_is_told)
-        answer = await run.answered(ask, None)
+        run = Run(self, whom if isinstance(whom, Plan) else self._plan_of(call, whom), tell)
+        answer = await run.answered(ask, timeout_s)
         if not isinstance(answer.answer, Completion):
             return answer
         routed = run.on_receipt_of(answer.answer)
         return answer if routed is answer.answer else evolve(answer, answer=routed)
 
-    async def forward_stream(self, call: NativeCall, wish: Wish = ANYONE) -> CompletionStream:
+    async def forward_stream(
+        self,
+        call: NativeCall,
+        whom: Wish | Plan = ANYONE,
+        *,
+        timeout_s: float | None = None,
+        tell: Tell = _nobody_is_told,
+    ) -> CompletionStream:
         """As `forward`, streamed."""
 
         async def ask(
             provider: Provider, model: str | None, left_s: float | None
         ) -> CompletionStream:
             if isinstance(provider, SupportsForwarding):
-                return await provider.forward_stream(call, model=model)
-            return await forwarded_stream(provider, call, model)
+                return await provider.forward_stream(call, model=model, timeout_s=left_s)
+            return await forwarded_stream(provider, call, model, left_s)
 
-        plan = self._plan_of(call, wish, is_streamed=True)
-        run = Run(self, plan, _nobody_is_told, is_streamed=True)
-        return run.on_receipt_of_stream(await run.answered(ask, None))
+        plan = whom if isinstance(whom, Plan) else self._plan_of(call, whom, is_streamed=True)
+        run = Run(self, plan, tell, is_streamed=True)
+        return run.on_receipt_of_stream(await run.answered(ask, timeout_s))
 
     async def embed(
         self, request: EmbeddingRequest, wish: Wish = ANYONE, *, timeout_s: float | None = None

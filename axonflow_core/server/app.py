@@ -58,6 +58,12 @@ class App:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
             return
+        generation = self._service.generation
+        app = generation.dialects.find(scope)
+        if app is not None:
+            with generation.hold():
+                await app(scope, receive, send)
+            return
         try:
             answer = await self._answer(scope, receive)
         except ClientLeft:

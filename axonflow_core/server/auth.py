@@ -42,11 +42,9 @@ class Directory:
     def __init__(self, clients: Mapping[str, ClientConfig], server_keys: Sequence[bytes]) -> None:
         self._process_key = os.urandom(32)
         self._callers = {id: caller_of(client) for id, client in clients.items()}
-        self._by_mac = {
-            self._mac(client_secret(key, id, client.generation)): id
-            for id, client in clients.items()
-            for key in server_keys
-        }
+        self._generations = {id: client.generation for id, client in clients.items()}
+        self._server_keys = server_keys
+        self._by_mac = {self._mac(secret): id for id in clients for secret in self.secrets(id)}
 
     def identified(self, headers: Mapping[str, str]) -> Caller | None:
         """Who sent these headers (names in lower case); None where nobody of ours did."""
@@ -60,6 +58,23 @@ class Directory:
         ):
             return None
         return self._callers[owner]
+
+    def owner(self, key: str) -> str | None:
+        """The id of the client that presents `key`, its secret or `ID:SECRET`; None where it is
+        nobody's."""
+        caller = self.identified({"authorization": f"Bearer {key}"})
+        return None if caller is None else caller.client
+
+    def secrets(self, id: str) -> Sequence[str]:
+        """The secrets of a client that are valid, the newest first; none of an unknown one."""
+        generation = self._generations.get(id)
+        if generation is None:
+            return ()
+        return [client_secret(key, id, generation) for key in self._server_keys]
+
+    def caller(self, id: str) -> Caller:
+        """The client with this id, which is one of ours."""
+        return self._callers[id]
 
     def _mac(self, secret: str) -> bytes:
         # BLAKE2's own keyed form costs a third of an HMAC, whose one-shot call gives up the
@@ -79,6 +94,18 @@ class OpenDirectory:
         """The client `community`; nobody where a page of the web asks. A browser sends the request
         of any page to this machine, with the page's `Origin`, before it withholds the answer."""
         return None if "origin" in headers else self._everybody
+
+    def owner(self, key: str) -> str | None:
+        """The client `community`."""
+        return self._everybody.client
+
+    def secrets(self, id: str) -> Sequence[str]:
+        """Nobody has one."""
+        return ()
+
+    def caller(self, id: str) -> Caller:
+        """The client `community`."""
+        return self._everybody
 
 
 def caller_of(client: ClientConfig) -> Caller:
@@ -104,7 +131,8 @@ def presented(headers: Mapping[str, str]) -> tuple[str | None, str]:
         case "basic":
             return _of_basic(credentials.strip())
         case "bearer":
-            return None, credentials.strip()
+            id, colon, secret = credentials.strip().partition(":")
+            return (id, secret) if colon else (None, id)
         case "":
             return None, headers.get("x-api-key", "")[:MAX_CREDENTIALS]
         case _:

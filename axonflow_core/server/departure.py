@@ -9,8 +9,7 @@ from __future__ import annotations
 import asyncio
 from types import TracebackType
 
-from axonflow_core.governance.trail import CLIENT_CLOSED
-from axonflow_core.http.asgi import ClientLeft
+from axonflow_core.http.asgi import CLIENT_CLOSED, ClientLeft
 from axonflow_core.server.delivery import Delivery
 
 

@@ -22,6 +22,7 @@ from axonflow_core.policy.policies import Policies
 from axonflow_core.routing.router import Router
 from axonflow_core.runtime import Runtime
 from axonflow_core.server.auth import Directory, OpenDirectory, caller_of
+from axonflow_core.server.dialects import Dialects
 
 if TYPE_CHECKING:
     from axonflow_core.audit.store import AuditStore
@@ -57,6 +58,8 @@ class Generation:
             prices=prices,
             makes_copies=True,
         )
+        self.dialects = Dialects(config.server, self.governance, clients)
+        """The drop-in endpoints."""
         self._runtime = runtime
         self._hold = _Hold()
 

@@ -40,8 +40,7 @@ from attrs import field
 from axonflow_core.audit.record import Entry
 from axonflow_core.errors import AuditError
 from axonflow_core.frozen import evolve, frozen
-from axonflow_core.governance.trail import CLIENT_CLOSED
-from axonflow_core.http.asgi import ClientLeft
+from axonflow_core.http.asgi import CLIENT_CLOSED, ClientLeft
 from axonflow_core.server import replays
 from axonflow_core.server.client_request import Answer
 from axonflow_core.server.replays import Given, Seal

@@ -19,7 +19,7 @@ from axonflow_core import errors
 from axonflow_core.calls.settings import CommonSettings
 from axonflow_core.cli.explain import installed_catalogues
 from axonflow_core.cli.troubleshooting import OWN_CODES, Catalogue, page
-from axonflow_core.governance.trail import CLIENT_CLOSED
+from axonflow_core.http.asgi import CLIENT_CLOSED
 from axonflow_core.plugin_spec import ErrorEntry
 from axonflow_core.routing.run import OUTRUN
 from axonflow_core.server.endpoints.health import AUDIT_UNAVAILABLE

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from uuid import uuid4
 
 from axonflow_core.dialects.anthropic_messages import ERRORS
-from axonflow_core.endpoint.app import dialect_app
 from axonflow_core.endpoint.credentials import bearer_token, first_of, header
 from axonflow_core.endpoint.framings import NAMED_SSE
+from axonflow_core.endpoint.ingress import Ingress
 from axonflow_core.endpoint.operations import Kind, ModelListing, Operation, listing_operations
 from axonflow_core.endpoint.wire import Wire
 from axonflow_core.messages import Json
@@ -47,6 +46,7 @@ WIRE = Wire(
     request_id_header="request-id",
     new_request_id=lambda: f"req_{uuid4().hex}",
     presented=first_of(header("x-api-key"), bearer_token),
+    marks=frozenset(("anthropic-version",)),
     operations=(
         Operation(
             name="messages",
@@ -70,5 +70,4 @@ WIRE = Wire(
 )
 
 
-app = partial(dialect_app, WIRE)
-"""The app that speaks Anthropic's API: `ProviderSpec.ingress`."""
+INGRESS = Ingress(wire=WIRE)

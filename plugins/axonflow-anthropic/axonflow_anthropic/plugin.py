@@ -17,7 +17,7 @@ def axonflow_register_provider() -> ProviderSpec:
         create=lazily("axonflow_anthropic.provider:AnthropicProvider"),
         needs_event_loop=False,
         emulator=lazily("axonflow_anthropic.emulator:emulator"),
-        ingress=lazily("axonflow_anthropic.endpoint:app"),
+        ingress=lazily("axonflow_anthropic.endpoint:INGRESS"),
         models=lazily("axonflow_anthropic.provider:AnthropicProvider.models.catalogue"),
         error_catalogue=lazily("axonflow_anthropic.provider:AnthropicService.fixes"),
         **VARIABLES.in_spec(),

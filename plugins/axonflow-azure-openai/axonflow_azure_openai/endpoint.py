@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from functools import partial
-
-from axonflow_core.endpoint.app import dialect_app
 from axonflow_core.endpoint.credentials import bearer_token, first_of, header
+from axonflow_core.endpoint.ingress import Ingress
 from axonflow_core.endpoint.openai_chat import FORM, chat_operation, embeddings_operation
 from axonflow_core.endpoint.operations import listing_operations
 from axonflow_core.endpoint.wire import Wire
@@ -32,5 +30,4 @@ WIRE = Wire(
     request_id_header="apim-request-id",
     call_query=("api-version",),
 )
-app = partial(dialect_app, WIRE)
-"""The endpoint that `openai.AzureOpenAI` talks to: `ProviderSpec.ingress`."""
+INGRESS = Ingress(wire=WIRE)

@@ -19,7 +19,7 @@ def axonflow_register_provider() -> ProviderSpec:
         needs_event_loop=False,
         extras={"token_provider": token_provider},
         emulator=lazily("axonflow_azure_openai.emulator:emulator"),
-        ingress=lazily("axonflow_azure_openai.endpoint:app"),
+        ingress=lazily("axonflow_azure_openai.endpoint:INGRESS"),
         models=lazily("axonflow_azure_openai.provider:catalogue"),
         error_catalogue=lazily("axonflow_azure_openai.provider:AzureService.fixes"),
         **VARIABLES.in_spec(),

@@ -17,6 +17,7 @@ from axonflow_core.plugin_spec import (
     ProviderSpec,
     Services,
     Setting,
+    lazily,
 )
 from axonflow_core.provider import Provider
 
@@ -26,10 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from axonflow_core.codec.registry import Claim
-    from axonflow_core.http.asgi import AsgiApp
     from axonflow_core.recordings.recording_format import RecordingFormat
-
-    from .wire.endpoint import Handler, Verifier
 
 
 def _session(given: Any) -> Any:
@@ -56,12 +54,6 @@ def _emulator(
     from .emulator import emulator
 
     return emulator(script=script, record=record, replay=replay, upstream=upstream)
-
-
-def _ingress(handler: Handler, verifier: Verifier) -> AsgiApp:
-    from .wire.endpoint import bedrock_app
-
-    return bedrock_app(handler, verifier)
 
 
 def _opener(codecs: CodecRegistry) -> RecordingFormat:
@@ -115,7 +107,7 @@ def axonflow_register_provider() -> ProviderSpec:
         defaults_from_environment=defaults_from_environment,
         codec_claims=_codec_claims,
         emulator=_emulator,
-        ingress=_ingress,
+        ingress=lazily("axonflow_bedrock.wire.ingress:ingress"),
         recordings=_opener,
         first_settings=_first_settings,
         models=_models,

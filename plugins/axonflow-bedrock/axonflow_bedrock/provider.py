@@ -142,21 +142,23 @@ class BedrockProvider:
         call = self._prepare(request, route, is_streamed=True, timeout_s=timeout_s)
         return await self._through_profile(call, self._caller.stream)
 
-    async def forward(self, call: NativeCall, *, model: str | None = None) -> ForwardedAnswer:
+    async def forward(
+        self, call: NativeCall, *, model: str | None = None, timeout_s: float | None = None
+    ) -> ForwardedAnswer:
         if isinstance(call.codec, EmbeddingCodec | RerankCodec):
             unary = self.resolver.unary(type(call.codec), model)
-            return await self._caller.unary.forward(unary, call, measured)
+            return await self._caller.unary.forward(unary, call, measured, timeout_s)
         route = self.resolver.in_form_of(call.codec, model)
-        prepared = self._prepare_native(call, route, is_streamed=False)
+        prepared = self._prepare_native(call, route, is_streamed=False, timeout_s=timeout_s)
         return await self._through_profile(prepared, self._caller.forward)
 
     async def forward_stream(
-        self, call: NativeCall, *, model: str | None = None
+        self, call: NativeCall, *, model: str | None = None, timeout_s: float | None = None
     ) -> CompletionStream:
         route = self.resolver.in_form_of(call.codec, model)
         if not route.codec.streams:
-            return WholeAnswer((await self.forward(call, model=model)).answer)
-        prepared = self._prepare_native(call, route, is_streamed=True)
+            return WholeAnswer((await self.forward(call, model=model, timeout_s=timeout_s)).answer)
+        prepared = self._prepare_native(call, route, is_streamed=True, timeout_s=timeout_s)
         return await self._through_profile(prepared, self._caller.stream)
 
     def _prepare(
@@ -209,20 +211,20 @@ class BedrockProvider:
         return with_guardrail(call, guardrail, wish_of(asked, EMPTY), is_streamed=is_streamed)
 
     def _prepare_native(
-        self, native: NativeCall, route: Route, *, is_streamed: bool
+        self, native: NativeCall, route: Route, *, is_streamed: bool, timeout_s: float | None
     ) -> CompletionCall:
+        on = partial(self._prepare_native_on, is_streamed=is_streamed, timeout_s=timeout_s)
+
         def prepare(request: CompletionRequest, route: Route) -> CompletionCall:
-            return self._prepare_native_on(
-                evolve(native, request=request), route, is_streamed=is_streamed
-            )
+            return on(evolve(native, request=request), route)
 
         try:
-            return self._prepare_native_on(native, route, is_streamed=is_streamed)
+            return on(native, route)
         except EncodeError as refusal:
             return self._carry_on_converse(refusal, native.request, route, prepare)
 
     def _prepare_native_on(
-        self, native: NativeCall, route: Route, *, is_streamed: bool
+        self, native: NativeCall, route: Route, *, is_streamed: bool, timeout_s: float | None
     ) -> CompletionCall:
         guardrail, asked = self._config.guardrail, native.request
         request = _carried(in_body(native, route.surface), route.surface.name, route.facts)
@@ -230,7 +232,9 @@ class BedrockProvider:
             request = guarded(request, guardrail, route.surface, is_streamed=is_streamed)
         if request is not native.request:
             native = evolve(native, request=request)
-        call = self._caller.prepare_native(native, route, is_streamed=is_streamed)
+        call = self._caller.prepare_native(
+            native, route, is_streamed=is_streamed, timeout_s=timeout_s
+        )
         if guardrail is None:
             return call
         wish = wish_of(asked, native.headers)

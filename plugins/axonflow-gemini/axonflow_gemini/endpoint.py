@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
-from axonflow_core.endpoint.app import dialect_app
 from axonflow_core.endpoint.credentials import first_of, header, query_member
 from axonflow_core.endpoint.framings import SSE
+from axonflow_core.endpoint.ingress import Ingress
 from axonflow_core.endpoint.operations import (
     Framing,
     Kind,
@@ -108,5 +107,4 @@ WIRE = Wire(
         *listing_operations(_MODELS, LISTING),
     ),
 )
-app = partial(dialect_app, WIRE)
-"""The endpoint that Google's own clients talk to: `ProviderSpec.ingress`."""
+INGRESS = Ingress(wire=WIRE)

@@ -17,7 +17,7 @@ def axonflow_register_provider() -> ProviderSpec:
         create=lazily("axonflow_gemini.provider:GeminiProvider"),
         needs_event_loop=False,
         emulator=lazily("axonflow_gemini.emulator:emulator"),
-        ingress=lazily("axonflow_gemini.endpoint:app"),
+        ingress=lazily("axonflow_gemini.endpoint:INGRESS"),
         models=lazily("axonflow_gemini.provider:GeminiProvider.models.catalogue"),
         error_catalogue=lazily("axonflow_gemini.provider:GeminiService.fixes"),
         **VARIABLES.in_spec(),

@@ -7,12 +7,10 @@ server has. Source: the server's `server/routes.go` and `docs/openapi.yaml`
 
 from __future__ import annotations
 
-from functools import partial
-
 from axonflow_core.codec import Codec
 from axonflow_core.codec.unary import EmbeddingCodec
-from axonflow_core.endpoint.app import dialect_app
 from axonflow_core.endpoint.framings import NDJSON
+from axonflow_core.endpoint.ingress import Ingress
 from axonflow_core.endpoint.operations import Kind, Operation
 from axonflow_core.endpoint.refusals import Refusals, VendorError
 from axonflow_core.endpoint.wire import Wire
@@ -69,5 +67,4 @@ WIRE = Wire(
         Operation(name="version", kind=Kind.OTHER, method="GET", path="/api/version"),
     ),
 )
-app = partial(dialect_app, WIRE)
-"""Ollama's API: `ProviderSpec.ingress`."""
+INGRESS = Ingress(wire=WIRE)

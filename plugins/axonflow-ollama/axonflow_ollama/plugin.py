@@ -17,7 +17,7 @@ def axonflow_register_provider() -> ProviderSpec:
         create=lazily("axonflow_ollama.provider:OllamaProvider"),
         needs_event_loop=False,
         emulator=lazily("axonflow_ollama.emulator:emulator"),
-        ingress=lazily("axonflow_ollama.endpoint:app"),
+        ingress=lazily("axonflow_ollama.endpoint:INGRESS"),
         models=lazily("axonflow_ollama.models:MODELS.catalogue"),
         error_catalogue=lazily("axonflow_ollama.provider:OllamaService.fixes"),
         **VARIABLES.in_spec(),

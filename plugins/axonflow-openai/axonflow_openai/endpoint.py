@@ -4,9 +4,8 @@ models."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 
-from axonflow_core.endpoint.app import dialect_app
+from axonflow_core.endpoint.ingress import Ingress
 from axonflow_core.endpoint.openai_chat import chat_operation, embeddings_operation
 from axonflow_core.endpoint.operations import Kind, ModelListing, Operation, listing_operations
 from axonflow_core.endpoint.wire import Wire
@@ -51,5 +50,4 @@ WIRE = Wire(
         *listing_operations("/v1/models", LISTING),
     ),
 )
-app = partial(dialect_app, WIRE)
-"""The endpoint that OpenAI's own clients talk to: `ProviderSpec.ingress`."""
+INGRESS = Ingress(wire=WIRE)

@@ -17,7 +17,7 @@ def axonflow_register_provider() -> ProviderSpec:
         create=lazily("axonflow_openai.provider:CountingProvider"),
         needs_event_loop=False,
         emulator=lazily("axonflow_openai.emulator:emulator"),
-        ingress=lazily("axonflow_openai.endpoint:app"),
+        ingress=lazily("axonflow_openai.endpoint:INGRESS"),
         models=lazily("axonflow_openai.provider:catalogue"),
         error_catalogue=lazily("axonflow_openai.provider:OpenAIService.fixes"),
         **VARIABLES.in_spec(),

@@ -426,6 +426,12 @@ class KeyRing:
         return _clock_fault(sent_at, now.astimezone(UTC))
 
 
+def access_key_of(authorization: str) -> str:
+    """The access key that a request claims to be signed with; `""` where it claims none."""
+    claim = _read_claim(authorization)
+    return "" if isinstance(claim, Refusal) else claim.access_key
+
+
 def _fingerprint(token: str) -> bytes:
     """What a token is found by: the time of a look-up tells nothing about the token itself."""
     return sha256(token.encode("utf-8", "surrogatepass")).digest()

@@ -89,6 +89,11 @@ def unexpected() -> ServiceException:
 # ── who is calling ────────────────────────────────────────────────────────────────────────────────
 
 
+def refused_signature(refusal: SignatureRefusal) -> ServiceException:
+    """AWS's refusal of what proves nothing."""
+    return ServiceException(refusal.code, refusal.message, status=refusal.status)
+
+
 def signature_verifier(
     keys: KeyRing, now: Callable[[], datetime] = lambda: datetime.now(UTC)
 ) -> Verifier:
@@ -97,7 +102,7 @@ def signature_verifier(
     def verified(request: ReceivedRequest) -> str:
         verdict = keys.verify(request.method, request.target, request.headers, request.body, now())
         if isinstance(verdict, SignatureRefusal):
-            raise ServiceException(verdict.code, verdict.message, status=verdict.status)
+            raise refused_signature(verdict)
         return verdict
 
     return verified

@@ -18,14 +18,11 @@ from aws_account import CODECS, AccountSession
 from botocore.config import Config
 from botocore.exceptions import ClientError, EventStreamError
 
-from axonflow_bedrock.aws.signing import ClientKey, KeyRing
 from axonflow_bedrock.config import BedrockConfig, SurfaceChoice
 from axonflow_bedrock.emulator import emulator
-from axonflow_bedrock.models.model_id import parse_model_id, vendors_of
 from axonflow_bedrock.plugin import axonflow_register_provider
-from axonflow_bedrock.wire.conversation import codec_for, read_call
-from axonflow_bedrock.wire.endpoint import Call, Chunks, Handler, NativeAnswer, signature_verifier
-from axonflow_core.codec import ModelFacts, StreamContext
+from axonflow_bedrock.wire.endpoint import Call, Chunks, Handler, NativeAnswer
+from axonflow_core.codec import StreamContext
 from axonflow_core.http.asgi import AsgiApp, ResponseWriter
 from axonflow_core.http.client import Transport
 from axonflow_core.http.local_server import Server
@@ -38,13 +35,21 @@ BODY = b"""{ "anthropic_version": "bedrock-2023-05-31",  "max_tokens": 50,
 THROTTLED = {"code": "ThrottlingException", "message": "Too many requests, please wait."}
 
 
-def forwarding(runtime: Runtime) -> Handler:
+class OneClient:
+    """The clients of a server that has one."""
+
+    def owner(self, key: str) -> None:
+        return None
+
+    def secrets(self, id: str) -> list[str]:
+        return ["the client's own"] if id == "AKIACLIENT" else []
+
+
+def forwarding(runtime: Runtime, read: Callable[[Call], Any]) -> Handler:
     """A handler that sends every call on as it is."""
 
     async def handle(call: Call) -> NativeAnswer | Chunks:
-        model_id = parse_model_id(call.model, vendors_of(CODECS))
-        facts = ModelFacts(model_id=call.model, base_id=model_id.base_id or "")
-        conversation = read_call(call, codec_for(call, model_id, CODECS), facts)
+        conversation = read(call)
         if not conversation.is_streamed:
             answer = await runtime.forward(conversation.native, model=call.model)
             return conversation.forwarded(answer)
@@ -93,9 +98,9 @@ def in_a_row(surface: str = "auto", **script: Any) -> Iterator[tuple[Any, Tap]]:
         )
         config = BedrockConfig(region="us-east-1", surface=SurfaceChoice(surface))
         runtime = Runtime({"bedrock": spec.create(config, services)}, services.client)
-        keys = KeyRing([ClientKey("AKIACLIENT", "the client's own")])
         assert spec.ingress is not None
-        app = spec.ingress(forwarding(runtime), signature_verifier(keys))
+        way = spec.ingress(CODECS)
+        app = way.app(forwarding(runtime, way.read), way.verifier(OneClient()))
         with Server(closed_by_request(app, runtime)) as endpoint:
             with closing(client_of(endpoint.base_url)) as client:
                 yield client, upstream

@@ -1,0 +1,79 @@
+"""A client that speaks a vendor's dialect: it asks as it would ask the vendor, and is answered so.
+
+    a call read  ->  governance, with the body as it came  ->  the answer in the dialect
+
+Where nobody changed anything and the model speaks the same dialect, the bytes of both directions
+pass as they are.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from axonflow_core.codec import StreamContext
+from axonflow_core.endpoint.calls import Chunks, NativeAnswer
+from axonflow_core.endpoint.conversation import Conversation
+from axonflow_core.errors import PolicyBlocked
+from axonflow_core.frozen import evolve
+from axonflow_core.governance.caller import Caller
+from axonflow_core.governance.calls import Governance
+from axonflow_core.governance.trail import GovernedCall, Outcome
+from axonflow_core.messages import Completion
+from axonflow_core.provider import CompletionStream, ForwardedAnswer
+
+MODE = "dialect"
+
+
+async def conversed(
+    governance: Governance, caller: Caller, asked: Conversation, *, timeout_s: float
+) -> NativeAnswer | Chunks:
+    """The answer to a conversation, on record. Raises why there is none: `PolicyBlocked`, the error
+    of the call, `AuditError`."""
+    call = GovernedCall(
+        caller=caller,
+        request=asked.request,
+        native=asked.native,
+        mode=MODE,
+        request_type=asked.call.operation.name,
+        model=asked.call.model,
+        timeout_s=timeout_s,
+    )
+    context = _context_of(asked)
+    if asked.is_streamed:
+        stream = await governance.stream(call)
+        if isinstance(stream, CompletionStream):
+            return asked.chunks(context, stream)
+        raise _reason_of(stream)
+    outcome = await governance.complete(call)
+    if outcome.forwarded is None:
+        raise _reason_of(outcome)
+    return asked.forwarded(_named(outcome.forwarded, context))
+
+
+def _context_of(asked: Conversation) -> StreamContext:
+    """What the answer is called, and when it began."""
+    call = asked.call
+    id = f"{call.operation.id_prefix}{call.request_id}"
+    return StreamContext(id=id, model=call.model, created=int(time.time()))
+
+
+def _named(forwarded: ForwardedAnswer, context: StreamContext) -> ForwardedAnswer:
+    """An answer that is written anew has the name of its call; one that passes keeps its own."""
+    if forwarded.body is not None:
+        return forwarded
+    completion: Completion = forwarded.answer
+    named: Any = evolve(completion, id=context.id, model=context.model, created=context.created)
+    return evolve(forwarded, answer=named)
+
+
+def _reason_of(outcome: Outcome) -> Exception:
+    """Why a call has no answer."""
+    if outcome.error is not None:
+        return outcome.error
+    stopping = outcome.stopping
+    reason = "" if stopping is None else f": {stopping.reason}"
+    return PolicyBlocked(
+        f"a policy of this server stops the call{reason}",
+        hint=f"the record {outcome.id} of the audit has the decision",
+    )

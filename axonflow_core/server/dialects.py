@@ -1,0 +1,85 @@
+"""The drop-in endpoints: clients of a vendor that are let in, and answered in its dialect.
+
+Each dialect is one app, `endpoint.app`, over the one handler here: whose call it is, what is asked
+in it, and then `modes.dialect`. A path that several dialects have is served in the one whose
+clients say so in a header (`Wire.marks`), else in the first.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from axonflow_core.config.values import Role, ServerConfig
+from axonflow_core.endpoint.calls import Call, Chunks, Handler, NativeAnswer
+from axonflow_core.endpoint.conversation import Conversation
+from axonflow_core.endpoint.ingress import Ingress
+from axonflow_core.errors import NotAllowed
+from axonflow_core.frozen import evolve
+from axonflow_core.governance.calls import Governance
+from axonflow_core.http.asgi import AsgiApp
+from axonflow_core.modes import dialect
+from axonflow_core.plugins import (
+    PROVIDERS,
+    codecs_on_demand,
+    find_plugins,
+    is_blocked,
+    load_provider,
+)
+from axonflow_core.server.auth import Directory, OpenDirectory
+
+
+class Dialects:
+    """The dialects that one generation serves."""
+
+    def __init__(
+        self,
+        settings: ServerConfig,
+        governance: Governance,
+        clients: Directory | OpenDirectory,
+    ) -> None:
+        self._settings = settings
+        self._governance = governance
+        self._clients = clients
+        self._served = [self._built(each) for each in ingresses(settings.dialects)]
+
+    def find(self, scope: Mapping[str, Any]) -> AsgiApp | None:
+        """The app that serves a request; None where no dialect has its path."""
+        path = scope["raw_path"].decode("latin-1")
+        found = [(wire, app) for wire, app in self._served if wire.has_path(path)]
+        if len(found) > 1:
+            names = {name.decode("latin-1") for name, _ in scope["headers"]}
+            found.sort(key=lambda each: names.isdisjoint(each[0].marks))
+        return found[0][1] if found else None
+
+    def _built(self, ingress: Ingress) -> tuple[Any, AsgiApp]:
+        wire = evolve(ingress.wire, max_body_bytes=self._settings.max_body_bytes)
+        return wire, ingress.app(self._handler(ingress), ingress.verifier(self._clients))
+
+    def _handler(self, ingress: Ingress) -> Handler:
+        async def answered(call: Call) -> NativeAnswer | Chunks:
+            caller = self._clients.caller(call.caller)
+            if Role.CALL not in caller.roles:
+                raise NotAllowed(f"the client {caller.client} has not the role {Role.CALL}")
+            asked = ingress.read(call)
+            if not isinstance(asked, Conversation):
+                raise NotAllowed("this server answers conversations alone")
+            timeout_s = self._settings.call_timeout_s
+            return await dialect.conversed(self._governance, caller, asked, timeout_s=timeout_s)
+
+        return answered
+
+
+def ingresses(names: Sequence[str]) -> list[Ingress]:
+    """The ways in of the providers' plugins with these names, as far as they are installed."""
+    installed = {plugin.name: plugin for plugin in find_plugins(PROVIDERS)}
+    found = []
+    for name in names:
+        if name not in installed or is_blocked(installed[name], os.environ):
+            continue
+        spec = load_provider(name, os.environ)
+        if spec.ingress is not None:
+            codecs = codecs_on_demand(spec.name, spec.codec_claims(), os.environ)
+            found.append(spec.ingress(codecs))
+    return found
