@@ -159,12 +159,6 @@ class BlockingCallError(RequestError):
     code = "blocking_call"
 
 
-class PolicyBlocked(RequestError):
-    """A policy stops the call. The same request is stopped again."""
-
-    code = "policy_blocked"
-
-
 class NotAllowed(RequestError):
     """The client may not do this, whatever it sends."""
 
@@ -297,6 +291,12 @@ class ContextExceeded(InvalidCall):
     """The prompt does not fit into the model's context window."""
 
     code = "context_exceeded"
+
+
+class PolicyBlocked(InvalidCall):
+    """A policy of whoever answers stops the call. The same request is stopped again."""
+
+    code = "policy_blocked"
 
 
 class Uncountable(InvalidCall):

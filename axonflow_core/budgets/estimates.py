@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from math import ceil
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from axonflow_core.budgets.terms import Unit, nanos
 from axonflow_core.media import MediaKind
@@ -64,9 +64,12 @@ def estimate(
     return Estimate(input_tokens, output_tokens, price, cost)
 
 
-def request_tokens(texts: Iterable[str], request: CompletionRequest) -> tuple[int, int]:
-    """How many tokens a request with these texts may have, and its answer."""
+def request_tokens(texts: Iterable[str], request: Any) -> tuple[int, int]:
+    """How many tokens a request with these texts may have, and its answer: none, where that is not
+    in words."""
     input_tokens = text_tokens(texts)
+    if not isinstance(request, CompletionRequest):
+        return input_tokens, 0
     for message in request.messages:
         input_tokens += _MESSAGE_TOKENS
         for block in message.content:

@@ -25,6 +25,7 @@ from axonflow_core.messages import Completion, CompletionRequest, Json
 from axonflow_core.provider import CompletionStream, ForwardedAnswer, Health, NativeCall
 
 from .call import Caller
+from .forwarding import forwarded
 from .retries import Retries
 from .route import Call, Route
 from .settings import CommonSettings, HostedSettings
@@ -119,6 +120,8 @@ class RoutedProvider(ABC):
         self, call: NativeCall, *, model: str | None = None, timeout_s: float | None = None
     ) -> ForwardedAnswer:
         """As `SupportsForwarding.forward`."""
+        if not isinstance(call.request, CompletionRequest):
+            return await forwarded(self, call, model, timeout_s)
         prepare = self._caller.prepare_native
         native = prepare(call, self._route(model), is_streamed=False, timeout_s=timeout_s)
         return await self._caller.forward(native)

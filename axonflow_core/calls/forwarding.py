@@ -9,12 +9,16 @@ is.
 
 from __future__ import annotations
 
+from array import array
+from base64 import b64encode
 from collections.abc import Awaitable, Callable, Mapping
+from sys import byteorder
 from typing import Any
 
 from axonflow_core.codec import Codec
 from axonflow_core.errors import AxonFlowError, RequestError
 from axonflow_core.fitting import Fitted, FittedStream, fit_for_client
+from axonflow_core.frozen import evolve
 from axonflow_core.messages import Adjustment, Receipt
 from axonflow_core.provider import (
     CompletionStream,
@@ -24,7 +28,7 @@ from axonflow_core.provider import (
     SupportsEmbedding,
     SupportsReranking,
 )
-from axonflow_core.retrieval import EmbeddingRequest, RerankRequest
+from axonflow_core.retrieval import EmbeddingRequest, Encoding, RerankRequest, Vector
 from axonflow_core.stream import Batch
 
 
@@ -96,7 +100,22 @@ async def _embed(
 ) -> Any:
     if not isinstance(provider, SupportsEmbedding):
         raise _unsupported("embeddings")
-    return await provider.embed(request, model=model, timeout_s=timeout_s)
+    if request.encodings != (Encoding.BASE64,):
+        return await provider.embed(request, model=model, timeout_s=timeout_s)
+    # Not every family writes it, and the numbers of all are the same in it.
+    asked = evolve(request, encodings=(Encoding.FLOAT,))
+    embeddings = await provider.embed(asked, model=model, timeout_s=timeout_s)
+    return evolve(embeddings, vectors=tuple(map(_in_base64, embeddings.vectors)))
+
+
+def _in_base64(vector: Vector) -> Vector:
+    if vector.encoding is not Encoding.FLOAT or isinstance(vector.values, str):
+        return vector
+    packed = array("f", vector.values)
+    if byteorder == "big":
+        packed.byteswap()
+    text = b64encode(packed.tobytes()).decode()
+    return evolve(vector, values=text, encoding=Encoding.BASE64)
 
 
 async def _rerank(

@@ -63,6 +63,11 @@ _OWN = (
         "install the package that has it; `axonflow codecs list` shows the installed families",
     ),
     _own(
+        errors.NotAllowed,
+        "the client has not the role that the call needs",
+        "give it the role under `server.clients`, or call as another client",
+    ),
+    _own(
         errors.BlockingCallError,
         "`BlockingRuntime` was called inside a running event loop",
         "use `Runtime` with `await` there",
@@ -124,6 +129,11 @@ _OWN = (
         errors.ContextExceeded,
         "the prompt is too long for the model",
         "shorten the conversation, or choose a model with a larger context",
+    ),
+    _own(
+        errors.PolicyBlocked,
+        "a policy of the server stops the call, which would be stopped again",
+        "leave out what the message names; the record that it names has the decision",
     ),
     _own(
         errors.Uncountable,

@@ -10,6 +10,7 @@ the vendor's form.
 from __future__ import annotations
 
 import hmac
+from base64 import b64decode
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 from urllib.parse import parse_qs
@@ -27,6 +28,17 @@ def bearer_token(request: ReceivedRequest) -> str | None:
     """`authorization: Bearer KEY`."""
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
     return key.strip() or None if scheme.lower() == "bearer" else None
+
+
+def basic(request: ReceivedRequest) -> str | None:
+    """`authorization: Basic BASE64`, where what is encoded is `ID:KEY`."""
+    scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        return b64decode(encoded.strip(), validate=True).decode() or None
+    except ValueError:
+        return None
 
 
 def header(name: str) -> Presented:

@@ -1,7 +1,6 @@
 """How a server lets clients of a vendor's dialect in: what a plugin says of it.
 
 wire       paths, errors, bounds
-app        the HTTP of it, over a handler and a verifier
 read       a call -> what is asked in it
 verifier   the server's clients -> who made a request
 """
@@ -9,19 +8,16 @@ verifier   the server's clients -> who made a request
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any, Protocol, TypeAlias
 
-from attrs import field
-
 from axonflow_core.errors import CredentialsError, CredentialsMissing
-from axonflow_core.frozen import frozen
+from axonflow_core.frozen import evolve, frozen
 from axonflow_core.http.asgi import AsgiApp
 
 from .app import dialect_app
 from .calls import Call, Handler
 from .conversation import Conversation, UnaryCall, read_conversation, read_unary
-from .credentials import Verifier
+from .credentials import Verifier, basic, first_of
 from .operations import Kind
 from .wire import Wire
 
@@ -65,10 +61,13 @@ class Ingress:
     """The way in for clients of one dialect: `ProviderSpec.ingress`."""
 
     wire: Wire
-    app: Callable[[Handler, Verifier], AsgiApp] = field()
     read: Callable[[Call], Asked] = read_call
     verifier: Callable[[Clients], Verifier] = by_key
+    """Gets what `Wire.presented` finds. A key is looked for in HTTP's Basic too."""
 
-    @app.default
-    def _of_the_wire(self) -> Callable[[Handler, Verifier], AsgiApp]:
-        return partial(dialect_app, self.wire)
+    def app(self, handler: Handler, clients: Clients, *, max_body_bytes: int) -> AsgiApp:
+        """The app that serves `clients`, whose bodies may be so long."""
+        wire = evolve(self.wire, max_body_bytes=min(max_body_bytes, self.wire.max_body_bytes))
+        if self.verifier is by_key:
+            wire = evolve(wire, presented=first_of(wire.presented, basic))
+        return dialect_app(wire, handler, self.verifier(clients))

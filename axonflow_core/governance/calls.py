@@ -8,8 +8,8 @@ the audit cannot write, an `AuditError` takes the answer's place. A decision tha
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from axonflow_core.budgets.prices import Prices
 from axonflow_core.errors import AxonFlowError, RequestError
@@ -21,12 +21,12 @@ from axonflow_core.governance.shadows import Shadows
 from axonflow_core.governance.streams import GovernedStream
 from axonflow_core.governance.trail import GovernedCall, Outcome, Trail, code_of
 from axonflow_core.governance.vault import Vault
-from axonflow_core.messages import Completion, CompletionRequest
+from axonflow_core.messages import Completion, CompletionRequest, Usage
 from axonflow_core.policy.masks import Redaction
 from axonflow_core.policy.rules import Mode, Phase
 from axonflow_core.policy.terms import Surface
 from axonflow_core.provider import CompletionStream, ForwardedAnswer, NativeCall, Provider
-from axonflow_core.routing.router import Router
+from axonflow_core.routing.router import COUNTING, Router
 from axonflow_core.routing.run import Plan, Tell
 from axonflow_core.routing.targets import Target, Wish
 
@@ -79,10 +79,22 @@ class Governance:
     async def complete(self, call: GovernedCall) -> Outcome:
         """Check `call`, make it, check its answer. What stops or fails it stands in the outcome;
         raised are `AuditError`, and the cancellation of whoever waits, which is on record too."""
+        return await self._through(call, self._completed)
+
+    async def measure(self, call: GovernedCall) -> Outcome:
+        """As `complete`, for a client's own call that is not answered in words: texts become
+        vectors, documents are put in order, tokens are counted. Its answer is
+        `Outcome.forwarded`."""
+        return await self._through(call, self._measured)
+
+    async def _through(
+        self, call: GovernedCall, way: Callable[[GovernedCall, Trail], Awaitable[Any]]
+    ) -> Outcome:
+        """The outcome of a call that goes this way, on record."""
         trail = Trail(call, self.generation, self.prices)
         given = None
         try:
-            given = await self._completed(call, trail)
+            given = await way(call, trail)
         except AxonFlowError as error:
             trail.failed(error)
         except asyncio.CancelledError as cancelled:
@@ -181,6 +193,32 @@ class Governance:
             return forwarded
         return None if passed is None else ForwardedAnswer(passed, headers=forwarded.headers)
 
+    async def _measured(self, call: GovernedCall, trail: Trail) -> ForwardedAnswer | None:
+        native = call.native
+        assert native is not None  # noqa: S101 - only clients' own calls are measured
+        policy = self._policy_of(call)
+        request = await self._admitted(call, policy, trail, _vault_of(call, policy))
+        if request is None:
+            return None
+        native, wish = _native_of(native, request), _wish_of(call)
+        chose = self._told(trail)
+        if call.is_counted:  # which costs nothing
+            plan = self.router.fixed(wish, COUNTING)
+            chose(plan.targets[0])
+            count = await self.router.count(request, plan, timeout_s=call.timeout_s, tell=chose)
+            trail.measured(Usage())
+            return ForwardedAnswer(count)
+        plan = self.router.plan_of(native, wish)
+        chose(plan.targets[0])
+        afforded = await self._room.found(plan, chose, request, trail)
+        if afforded is None:
+            return None
+        forwarded = await self.router.forward(
+            native, afforded, timeout_s=call.timeout_s, tell=chose
+        )
+        trail.measured(forwarded.answer.usage)
+        return forwarded
+
     async def _passed(
         self, policy: Policy, answer: Completion, trail: Trail, vault: Vault | None
     ) -> Completion | None:
@@ -260,12 +298,17 @@ class Governance:
         # A copy is no turn of its conversation.
         owner = caller.owner if call.copy_of is None else f"{caller.owner}\0{call.mode}"
         plan = self.router.choose(_wish_of(call), request, is_streamed=is_streamed, owner=owner)
+        chose = self._told(trail)
+        chose(plan.targets[0])
+        return plan, chose
+
+    def _told(self, trail: Trail) -> Tell:
+        """What tells the trail of each target."""
 
         def chose(target: Target) -> None:
             trail.chose(target, self.providers[target.provider])
 
-        chose(plan.targets[0])
-        return plan, chose
+        return chose
 
 
 def _native_of(native: NativeCall, request: CompletionRequest) -> NativeCall:
@@ -277,7 +320,8 @@ def _vault_of(call: GovernedCall, policy: Policy) -> Vault | None:
     """What keeps the placeholders of a call; None where its policy makes none."""
     if policy.redaction is not Redaction.REVERSIBLE or not call.is_made:
         return None
-    return Vault(is_json=call.request.output_schema is not None)
+    asked = call.request
+    return Vault(is_json=isinstance(asked, CompletionRequest) and asked.output_schema is not None)
 
 
 def _wish_of(call: GovernedCall) -> Wish:

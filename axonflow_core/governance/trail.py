@@ -81,7 +81,9 @@ class GovernedCall:
     """A call as a mode hands it to governance."""
 
     caller: Caller
-    request: CompletionRequest = hidden()
+    request: Any = hidden()
+    """A `CompletionRequest`; of a call that is measured (`Governance.measure`), an
+    `EmbeddingRequest` or a `RerankRequest`, too."""
     native: NativeCall | None = hidden(default=None)
     """The client's own call that `request` was read from, where it sent one in its dialect: the
     answer is for that, and comes with the bytes of both where nothing was changed."""
@@ -103,6 +105,8 @@ class GovernedCall:
     timeout_s: float | None = None
     is_made: bool = True
     """Whether a model is called; otherwise the call is only checked and recorded."""
+    is_counted: bool = False
+    """Whether the tokens of the request are counted, and nothing answers it."""
     copy_of: str | None = None
     """The id of the call that this one is a shadow of (`governance.shadows`)."""
     team: str | None = None
@@ -121,7 +125,8 @@ class Outcome:
     decisions: tuple[Decision, ...] = ()
     """On the request, and on the answer where there was one."""
     completion: Completion | None = None
-    """The answer, as the policy lets it go; None where there is none to give."""
+    """The answer, as the policy lets it go; None where there is none to give, or it is no
+    completion."""
     forwarded: ForwardedAnswer | None = hidden(default=None)
     """The same for `GovernedCall.native`, with its bytes where no policy changed it."""
     error: AxonFlowError | None = None
@@ -247,6 +252,15 @@ class Trail:
         self._answer, self._is_whole, self._is_late = answer, is_whole, is_late
         self._cost_usd = self._cost_of(answer)
 
+    def measured(self, usage: Usage) -> None:
+        """The provider answered, and not in words: with vectors, say."""
+        self.answered(Completion((), None, usage))
+        if self._cost_usd is None and self.target is not None and self._provider is not None:
+            target = self.target
+            price = self._prices.expected(target.provider, self._provider, target.model)
+            if price is not None:
+                self._cost_usd = price.cost_usd(evolve(usage, output_tokens=0))
+
     def failed(self, error: AxonFlowError) -> None:
         """The call failed."""
         self._error, self._code = error, error.code
@@ -283,17 +297,17 @@ class Trail:
             return Verdict.ALLOWED
         return max([each.verdict for each in self._decisions], key=_RANK.__getitem__)
 
-    def outcome(self, given: Completion | ForwardedAnswer | None) -> Outcome:
+    def outcome(self, given: Any) -> Outcome:
         """What the mode gets; `given` is the answer that may be given."""
         self.ended()
         target = self.target
         forwarded = given if isinstance(given, ForwardedAnswer) else None
-        completion: Any = given if forwarded is None else forwarded.answer
+        completion = given if forwarded is None else forwarded.answer
         return Outcome(
             id=self.id,
             verdict=self.verdict,
             decisions=tuple(self._decisions),
-            completion=completion,
+            completion=completion if isinstance(completion, Completion) else None,
             forwarded=forwarded,
             error=self._error,
             provider=None if target is None else target.provider,

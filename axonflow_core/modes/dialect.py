@@ -11,10 +11,12 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from axonflow_core.budgets.refusals import Refusal
 from axonflow_core.codec import StreamContext
 from axonflow_core.endpoint.calls import Chunks, NativeAnswer
-from axonflow_core.endpoint.conversation import Conversation
-from axonflow_core.errors import PolicyBlocked
+from axonflow_core.endpoint.conversation import Conversation, UnaryCall
+from axonflow_core.endpoint.operations import Kind
+from axonflow_core.errors import PolicyBlocked, Throttled
 from axonflow_core.frozen import evolve
 from axonflow_core.governance.caller import Caller
 from axonflow_core.governance.calls import Governance
@@ -30,15 +32,7 @@ async def conversed(
 ) -> NativeAnswer | Chunks:
     """The answer to a conversation, on record. Raises why there is none: `PolicyBlocked`, the error
     of the call, `AuditError`."""
-    call = GovernedCall(
-        caller=caller,
-        request=asked.request,
-        native=asked.native,
-        mode=MODE,
-        request_type=asked.call.operation.name,
-        model=asked.call.model,
-        timeout_s=timeout_s,
-    )
+    call = _governed(caller, asked, timeout_s)
     context = _context_of(asked)
     if asked.is_streamed:
         stream = await governance.stream(call)
@@ -49,6 +43,33 @@ async def conversed(
     if outcome.forwarded is None:
         raise _reason_of(outcome)
     return asked.forwarded(_named(outcome.forwarded, context))
+
+
+async def measured(
+    governance: Governance, caller: Caller, asked: UnaryCall[Any, Any], *, timeout_s: float
+) -> NativeAnswer:
+    """As `conversed`, where the answer is not in words: vectors, an order of documents, a count of
+    tokens."""
+    outcome = await governance.measure(_governed(caller, asked, timeout_s))
+    if outcome.forwarded is None:
+        raise _reason_of(outcome)
+    return asked.forwarded(outcome.forwarded)
+
+
+def _governed(
+    caller: Caller, asked: Conversation | UnaryCall[Any, Any], timeout_s: float
+) -> GovernedCall:
+    operation = asked.call.operation
+    return GovernedCall(
+        caller=caller,
+        request=asked.request,
+        native=asked.native,
+        mode=MODE,
+        request_type=operation.name,
+        model=asked.call.model,
+        timeout_s=timeout_s,
+        is_counted=operation.kind is Kind.COUNT,
+    )
 
 
 def _context_of(asked: Conversation) -> StreamContext:
@@ -71,9 +92,15 @@ def _reason_of(outcome: Outcome) -> Exception:
     """Why a call has no answer."""
     if outcome.error is not None:
         return outcome.error
+    if outcome.refusal is not None:
+        return _too_dear(outcome.refusal)
     stopping = outcome.stopping
     reason = "" if stopping is None else f": {stopping.reason}"
-    return PolicyBlocked(
-        f"a policy of this server stops the call{reason}",
-        hint=f"the record {outcome.id} of the audit has the decision",
-    )
+    return PolicyBlocked(f"A policy of this server stops the call{reason} (record {outcome.id})")
+
+
+def _too_dear(refusal: Refusal) -> Throttled:
+    """A rate passes with its minute; a budget does not."""
+    error = Throttled(refusal.message, retry_after_s=refusal.retry_after_s)
+    error.is_retryable = refusal.is_rate and refusal.retry_after_s is not None
+    return error

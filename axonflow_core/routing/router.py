@@ -278,7 +278,7 @@ class Router:
                 return await provider.forward(call, model=model, timeout_s=left_s)
             return await forwarded(provider, call, model, left_s)
 
-        run = Run(self, whom if isinstance(whom, Plan) else self._plan_of(call, whom), tell)
+        run = Run(self, whom if isinstance(whom, Plan) else self.plan_of(call, whom), tell)
         answer = await run.answered(ask, timeout_s)
         if not isinstance(answer.answer, Completion):
             return answer
@@ -302,7 +302,7 @@ class Router:
                 return await provider.forward_stream(call, model=model, timeout_s=left_s)
             return await forwarded_stream(provider, call, model, left_s)
 
-        plan = whom if isinstance(whom, Plan) else self._plan_of(call, whom, is_streamed=True)
+        plan = whom if isinstance(whom, Plan) else self.plan_of(call, whom, is_streamed=True)
         run = Run(self, plan, tell, is_streamed=True)
         return run.on_receipt_of_stream(await run.answered(ask, timeout_s))
 
@@ -316,7 +316,8 @@ class Router:
         ) -> Embeddings:
             return await provider.embed(request, model=model, timeout_s=left_s)
 
-        return await self._run_fixed(wish, EMBEDDINGS).answered(ask, timeout_s)
+        plan = self.fixed(wish, EMBEDDINGS)
+        return await Run(self, plan, _nobody_is_told).answered(ask, timeout_s)
 
     async def rerank(
         self, request: RerankRequest, wish: Wish = ANYONE, *, timeout_s: float | None = None
@@ -332,7 +333,12 @@ class Router:
         return await Run(self, plan, _nobody_is_told).answered(ask, timeout_s)
 
     async def count(
-        self, request: CompletionRequest, wish: Wish = ANYONE, *, timeout_s: float | None = None
+        self,
+        request: CompletionRequest,
+        whom: Wish | Plan = ANYONE,
+        *,
+        timeout_s: float | None = None,
+        tell: Tell = _nobody_is_told,
     ) -> TokenCount:
         """The tokens of `request`, as the model counts them that a call goes to first."""
 
@@ -341,16 +347,16 @@ class Router:
         ) -> TokenCount:
             return await provider.count(request, model=model, timeout_s=left_s)
 
-        return await self._run_fixed(wish, COUNTING).answered(ask, timeout_s)
+        plan = whom if isinstance(whom, Plan) else self.fixed(whom, COUNTING)
+        return await Run(self, plan, tell).answered(ask, timeout_s)
 
-    def _run_fixed(self, wish: Wish, ability: Ability) -> Run:
-        return Run(self, self.fixed(wish, ability), _nobody_is_told)
-
-    def _plan_of(self, call: NativeCall, wish: Wish, *, is_streamed: bool = False) -> Plan:
+    def plan_of(self, call: NativeCall, wish: Wish, *, is_streamed: bool = False) -> Plan:
+        """The targets of a client's own call, as `choose` and `fixed`."""
         if isinstance(call.request, EmbeddingRequest):
             return self.fixed(wish, EMBEDDINGS)
-        asked = call.request if isinstance(call.request, CompletionRequest) else None
-        return self.choose(wish, asked, is_streamed=is_streamed)
+        if isinstance(call.request, RerankRequest):
+            return self.choose(wish, ability=RERANKING)
+        return self.choose(wish, call.request, is_streamed=is_streamed)
 
     def heard(self, target: Target, seconds: float, *, is_streamed: bool, plan: Plan) -> None:
         """`target` answered a call."""

@@ -11,12 +11,13 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from axonflow_core.config.values import Role, ServerConfig
+from axonflow_core.config.values import Config, Role
 from axonflow_core.endpoint.calls import Call, Chunks, Handler, NativeAnswer
 from axonflow_core.endpoint.conversation import Conversation
 from axonflow_core.endpoint.ingress import Ingress
+from axonflow_core.endpoint.operations import Kind
+from axonflow_core.endpoint.wire import Wire
 from axonflow_core.errors import NotAllowed
-from axonflow_core.frozen import evolve
 from axonflow_core.governance.calls import Governance
 from axonflow_core.http.asgi import AsgiApp
 from axonflow_core.modes import dialect
@@ -28,6 +29,7 @@ from axonflow_core.plugins import (
     load_provider,
 )
 from axonflow_core.server.auth import Directory, OpenDirectory
+from axonflow_core.server.models import Models
 
 
 class Dialects:
@@ -35,13 +37,14 @@ class Dialects:
 
     def __init__(
         self,
-        settings: ServerConfig,
+        config: Config,
         governance: Governance,
         clients: Directory | OpenDirectory,
     ) -> None:
-        self._settings = settings
+        self._settings = settings = config.server
         self._governance = governance
         self._clients = clients
+        self._models = Models(config, governance.router)
         self._served = [self._built(each) for each in ingresses(settings.dialects)]
 
     def find(self, scope: Mapping[str, Any]) -> AsgiApp | None:
@@ -53,20 +56,24 @@ class Dialects:
             found.sort(key=lambda each: names.isdisjoint(each[0].marks))
         return found[0][1] if found else None
 
-    def _built(self, ingress: Ingress) -> tuple[Any, AsgiApp]:
-        wire = evolve(ingress.wire, max_body_bytes=self._settings.max_body_bytes)
-        return wire, ingress.app(self._handler(ingress), ingress.verifier(self._clients))
+    def _built(self, ingress: Ingress) -> tuple[Wire, AsgiApp]:
+        most = self._settings.max_body_bytes
+        app = ingress.app(self._handler(ingress), self._clients, max_body_bytes=most)
+        return ingress.wire, app
 
     def _handler(self, ingress: Ingress) -> Handler:
         async def answered(call: Call) -> NativeAnswer | Chunks:
             caller = self._clients.caller(call.caller)
             if Role.CALL not in caller.roles:
                 raise NotAllowed(f"the client {caller.client} has not the role {Role.CALL}")
+            kind = call.operation.kind
+            if kind is Kind.MODELS or kind is Kind.MODEL:
+                return self._models.answer(call, caller)
             asked = ingress.read(call)
-            if not isinstance(asked, Conversation):
-                raise NotAllowed("this server answers conversations alone")
             timeout_s = self._settings.call_timeout_s
-            return await dialect.conversed(self._governance, caller, asked, timeout_s=timeout_s)
+            if isinstance(asked, Conversation):
+                return await dialect.conversed(self._governance, caller, asked, timeout_s=timeout_s)
+            return await dialect.measured(self._governance, caller, asked, timeout_s=timeout_s)
 
         return answered
 

@@ -58,7 +58,7 @@ class Generation:
             prices=prices,
             makes_copies=True,
         )
-        self.dialects = Dialects(config.server, self.governance, clients)
+        self.dialects = Dialects(config, self.governance, clients)
         """The drop-in endpoints."""
         self._runtime = runtime
         self._hold = _Hold()

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
+import struct
+from base64 import b64decode
 from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
 
+import orjson
 import pytest
 
 from axonflow_core.cli.emulate import emulator_of
@@ -19,6 +25,9 @@ server:
   clients:
     acme: {generation: 1, tenant: acme, roles: [call]}
     reader: {generation: 1, tenant: acme, roles: [audit]}
+    narrow: {generation: 1, tenant: acme, roles: [call], models: [fast, "us.amazon.nova*"]}
+models:
+  fast: [{provider: bedrock, model: us.amazon.nova-lite-v1:0}]
 policies:
   rules:
     - {name: no-aurora, pattern: '(?i)project\\s+aurora', action: block}
@@ -42,6 +51,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GovernedServer]
         folder = tmp_path_factory.mktemp("dialects") / "server"
         with governed_server(folder, FILE, emulator.environment(bedrock.base_url)) as served:
             yield served
+
+
+def records(server: GovernedServer) -> list[Any]:
+    """What is on record, the oldest first."""
+    with closing(sqlite3.connect(server.folder / "audit.db")) as database:
+        rows = database.execute("SELECT body FROM records ORDER BY row").fetchall()
+    return [orjson.loads(body) for (body,) in rows]
 
 
 def asked(server: GovernedServer, path: str, text: str, key: str) -> tuple[int, bytes]:
@@ -71,3 +87,110 @@ def test_a_key_is_the_clients_secret_alone_or_behind_its_id(
     assert asked(server, path, "hi", f"acme:{secret}")[0] == 200
     assert asked(server, path, "hi", f"reader:{secret}")[0] in (401, 403)
     assert asked(server, path, "hi", "nobody's")[0] in (401, 403)
+
+
+# ── what is not a conversation ────────────────────────────────────────────────────────────────────
+
+EMBEDDING = "amazon.titan-embed-text-v2:0"
+
+
+def posted(server: GovernedServer, path: str, body: object) -> tuple[int, Any]:
+    reply = server.ask("POST", path, body, client="acme")
+    return reply.status, reply.json
+
+
+def test_vectors_are_floats_or_the_same_in_base64(server: GovernedServer) -> None:
+    body = {"model": EMBEDDING, "input": ["a", "b"]}
+    _, floats = posted(server, "/v1/embeddings", body)
+    _, packed = posted(server, "/v1/embeddings", {**body, "encoding_format": "base64"})
+    for plain, text in zip(floats["data"], packed["data"], strict=True):
+        numbers = struct.iter_unpack("<f", b64decode(text["embedding"]))
+        assert [n for (n,) in numbers] == pytest.approx(plain["embedding"])
+    assert floats["usage"]["prompt_tokens"] > 0
+
+
+def test_vectors_are_governed_and_on_record(server: GovernedServer) -> None:
+    status, body = posted(server, "/v1/embeddings", {"model": EMBEDDING, "input": "project aurora"})
+    assert status == 400
+    assert body["error"]["code"] == "policy_blocked"
+    first, second = [
+        entry for entry in records(server) if entry.get("request_type") == "embeddings"
+    ][-2:]
+    assert first["verdict"] == "allowed"
+    assert first["facts"]["cost_usd"] > 0
+    assert second["verdict"] == "blocked"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "count"),
+    [
+        (
+            "/v1/messages/count_tokens",
+            {"model": CLAUDE, "messages": [{"role": "user", "content": "{}"}]},
+            "input_tokens",
+        ),
+        (
+            f"/model/{CLAUDE}/count-tokens",
+            {"input": {"converse": {"messages": [{"role": "user", "content": [{"text": "{}"}]}]}}},
+            "inputTokens",
+        ),
+    ],
+)
+def test_tokens_are_counted_and_what_is_counted_is_governed(
+    server: GovernedServer, path: str, body: object, count: str
+) -> None:
+    def with_text(text: str) -> bytes:
+        return orjson.dumps(body).replace(b"{}", text.encode())
+
+    status, counted = posted(server, path, with_text("a few words"))
+    assert status == 200
+    assert counted[count] > 1, counted
+    assert posted(server, path, with_text("project aurora"))[0] == 400
+
+
+# ── models ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def listed(server: GovernedServer, **headers: str) -> list[str]:
+    reply = server.ask("GET", "/v1/models?limit=1000", client="acme", headers=headers)
+    return [model["id"] for model in reply.json["data"]]
+
+
+def test_models_are_listed_by_the_names_that_calls_have(server: GovernedServer) -> None:
+    ids = listed(server)
+    assert ids[0] == "fast"
+    assert "us.amazon.nova-lite-v1:0" in ids
+    assert len(ids) == len(set(ids))
+    assert listed(server, **{"anthropic-version": "2023-06-01"}) == ids
+
+
+def test_a_client_is_shown_what_it_may_call(server: GovernedServer) -> None:
+    reply = server.ask("GET", "/v1/models", client="narrow")
+    ids = [model["id"] for model in reply.json["data"]]
+    assert ids
+    assert all(id == "fast" or "nova" in id for id in ids)
+    assert server.ask("GET", f"/v1/models/{ids[0]}", client="narrow").status == 200
+    assert server.ask("GET", f"/v1/models/{EMBEDDING}", client="narrow").status == 404
+
+
+# ── refused ───────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_client_without_the_role_is_told_so(server: GovernedServer, path: str) -> None:
+    status, body = asked(server, path, "hi", server.secret("reader"))
+    assert status == 400
+    assert b"has not the role call" in body
+
+
+def test_a_body_that_is_too_long_is_refused_in_the_dialect(server: GovernedServer) -> None:
+    status, body = posted(server, "/v1/chat/completions", b" " * 5_000_000)
+    assert (status, body["error"]["type"]) == (413, "invalid_request_error")
+
+
+def test_each_call_is_on_record_with_its_way_in(server: GovernedServer) -> None:
+    posted(server, "/v1/chat/completions", PATHS["/v1/chat/completions"])
+    entry = records(server)[-1]
+    assert entry["facts"]["mode"] == "dialect"
+    assert (entry["client"], entry["request_type"]) == ("acme", "chat.completions")
+    assert (entry["provider"], entry["model"]) == ("bedrock", CLAUDE)

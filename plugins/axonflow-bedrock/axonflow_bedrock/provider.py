@@ -20,6 +20,7 @@ from typing import TypeVar
 
 from axonflow_core.calls.attempts import failed_attempt
 from axonflow_core.calls.call import Caller
+from axonflow_core.calls.forwarding import forwarded
 from axonflow_core.calls.route import CompletionCall, Route
 from axonflow_core.calls.settings import ControlTokens
 from axonflow_core.calls.streams import WholeAnswer
@@ -147,6 +148,8 @@ class BedrockProvider:
     ) -> ForwardedAnswer:
         if isinstance(call.codec, EmbeddingCodec | RerankCodec):
             unary = self.resolver.unary(type(call.codec), model)
+            if call.codec.name != unary.codec.name:
+                return await forwarded(self, call, model, timeout_s)
             return await self._caller.unary.forward(unary, call, measured, timeout_s)
         route = self.resolver.in_form_of(call.codec, model)
         prepared = self._prepare_native(call, route, is_streamed=False, timeout_s=timeout_s)

@@ -25,7 +25,7 @@ from .models.model_id import ModelId, parse_model_id, vendors_of
 from .models.profiles import Profiles, callable_id, meant_id
 from .models.rules import facts_of
 from .models.table import ModelTable, Status
-from .wire.surfaces import CONVERSE_CODECS, INVOKE, INVOKE_CODECS, surface_of
+from .wire.surfaces import CONVERSE_CODECS, INVOKE, INVOKE_CODECS, SURFACES, surface_of
 
 C = TypeVar("C", bound=AnyCodec)
 
@@ -107,6 +107,8 @@ class ModelResolver:
 
     def _refuses_surface(self, surface: str) -> bool:
         chosen = self._config.surface
+        if surface not in SURFACES:  # of another vendor's dialect
+            return True
         return chosen is not SurfaceChoice.AUTO and chosen.value != surface
 
     def _takes(self, base_id: str, codec: FamilyCodec) -> bool:

@@ -2,7 +2,8 @@
 codec reads a call, and calls that count tokens.
 
     call ->  read_call   ->  Conversation(codec, facts, request)     invoke, converse, and streamed
-    call ->  read_count  ->  Counting(counter, facts, request)       count-tokens
+    call ->  read_unary  ->  UnaryCall(codec, facts, request)        invoke: embedding, rerank
+    call ->  read_count  ->  UnaryCall(codec, facts, request)        count-tokens
 
 Errors: `MalformedRequest` (the body), `UndetectedFamily` (the model), `UnencodableAnswer` (the
 answer).
@@ -10,14 +11,13 @@ answer).
 
 from __future__ import annotations
 
-from attrs import field
+from typing import Any
 
 from axonflow_core.codec import FamilyCodec, ModelFacts
 from axonflow_core.codec.registry import CodecRegistry
-from axonflow_core.codec.unary import TokenCounter
-from axonflow_core.endpoint.calls import Call, NativeAnswer
-from axonflow_core.endpoint.conversation import Conversation
-from axonflow_core.frozen import frozen
+from axonflow_core.codec.unary import EmbeddingCodec, RerankCodec, TokenCounter
+from axonflow_core.endpoint.calls import Call
+from axonflow_core.endpoint.conversation import Conversation, UnaryCall
 from axonflow_core.messages import CompletionRequest, TokenCount
 
 from ..models.model_id import ModelId
@@ -43,20 +43,25 @@ def codec_for(call: Call, model_id: ModelId, codecs: CodecRegistry) -> FamilyCod
     return codec_of_call(codecs, model_id, call.json, call.operation.surface)
 
 
-@frozen(kw_only=True)
-class Counting:
-    """One call of count-tokens."""
+def read_unary(
+    call: Call, codec: EmbeddingCodec | RerankCodec, facts: ModelFacts
+) -> UnaryCall[Any, Any]:
+    """What is asked of a model that does not talk. Its answer's counts stand in headers."""
+    return UnaryCall(
+        call=call,
+        codec=codec,
+        facts=facts,
+        request=codec.decode_request(call.json, facts),
+        form=call.operation.form,
+        surface=call.operation.surface,
+    )
 
-    counter: TokenCounter
-    facts: ModelFacts
-    request: CompletionRequest = field(repr=False)
 
-    def answer(self, count: TokenCount) -> NativeAnswer:
-        return NativeAnswer(self.counter.encode_response(count, self.facts))
-
-
-def read_count(call: Call, codecs: CodecRegistry, facts: ModelFacts) -> Counting:
+def read_count(
+    call: Call, codecs: CodecRegistry, facts: ModelFacts
+) -> UnaryCall[CompletionRequest, TokenCount]:
     """What is to be counted. `UndetectedFamily` where there is no counter for the model."""
     surface, native = unwrapped(call.json)
     counter = codecs.find(TokenCounter, facts.base_id, surface)
-    return Counting(counter=counter, facts=facts, request=counter.decode_request(native, facts))
+    request = counter.decode_request(native, facts)
+    return UnaryCall(call=call, codec=counter, facts=facts, request=request)

@@ -13,23 +13,25 @@ from functools import partial
 from axonflow_core.codec import ModelFacts
 from axonflow_core.codec.registry import CodecRegistry
 from axonflow_core.endpoint.calls import Call
+from axonflow_core.endpoint.credentials import basic, bearer_token, first_of, header
 from axonflow_core.endpoint.ingress import Asked, Clients, Ingress
 from axonflow_core.http.asgi import ReceivedRequest
 
 from ..aws.signing import ClientKey, KeyRing, access_key_of
 from ..models.model_id import parse_model_id, vendors_of
-from .conversation import codec_for, read_call
-from .endpoint import WIRE, bedrock_app, refused_signature
+from .conversation import codec_for, read_call, read_count, read_unary
+from .endpoint import WIRE, refused_signature
+from .operations import COUNT_TOKENS, INVOKE
+from .surfaces import unary_codec_for
 
 _MAX_RINGS = 1_024
-_BEARER = "Bearer "
+_KEY = first_of(bearer_token, basic, header("x-api-key"))
 
 
 def ingress(codecs: CodecRegistry) -> Ingress:
     """The way in, for the models that `codecs` read."""
     return Ingress(
         wire=WIRE,
-        app=bedrock_app,
         read=partial(_read, codecs, vendors_of(codecs)),
         verifier=_Signatures,
     )
@@ -38,6 +40,10 @@ def ingress(codecs: CodecRegistry) -> Ingress:
 def _read(codecs: CodecRegistry, vendors: frozenset[str], call: Call) -> Asked:
     model_id = parse_model_id(call.model, vendors)
     facts = ModelFacts(model_id=call.model, base_id=model_id.base_id or "")
+    if call.operation is COUNT_TOKENS:
+        return read_count(call, codecs, facts)
+    if call.operation is INVOKE and (unary := unary_codec_for(codecs, facts.base_id)) is not None:
+        return read_unary(call, unary, facts)
     return read_call(call, codec_for(call, model_id, codecs), facts)
 
 
@@ -49,11 +55,11 @@ class _Signatures:
         self._rings: dict[tuple[str, Sequence[str]], list[KeyRing]] = {}
 
     def __call__(self, request: ReceivedRequest) -> str:
-        authorization = request.headers.get("authorization", "")
-        if authorization.startswith(_BEARER):
-            owner = self._clients.owner(authorization.removeprefix(_BEARER))
-            return owner or self._verified([KeyRing(())], request)
-        return self._verified(self._rings_of(access_key_of(authorization)), request)
+        key = _KEY(request)
+        if key is not None and (owner := self._clients.owner(key)) is not None:
+            return owner
+        access_key = access_key_of(request.headers.get("authorization", ""))
+        return self._verified(self._rings_of(access_key), request)
 
     def _rings_of(self, access_key: str) -> list[KeyRing]:
         """A ring for each secret of the client, which is nobody where it has none."""

@@ -42,7 +42,12 @@ def _frame_of_error(event: Json) -> bytes:
 
 
 def _operation(
-    name: str, surface: str, *, inner: Mapping[str, str] = EMPTY, is_streamed: bool = False
+    name: str,
+    surface: str,
+    *,
+    kind: Kind = Kind.CHAT,
+    inner: Mapping[str, str] = EMPTY,
+    is_streamed: bool = False,
 ) -> Operation:
     framing = Framing(
         content_type=EVENT_STREAM,
@@ -52,7 +57,7 @@ def _operation(
     )
     return Operation(
         name=name,
-        kind=Kind.CHAT,
+        kind=kind,
         path=f"/model/{{model}}/{name}",
         surface=surface,
         form=SURFACES[surface].form,
@@ -70,5 +75,5 @@ INVOKE_STREAM = _operation(
 )
 CONVERSE = _operation("converse", CONVERSE_CODECS)
 CONVERSE_STREAM = _operation("converse-stream", CONVERSE_CODECS, is_streamed=True)
-COUNT_TOKENS = _operation("count-tokens", INVOKE_CODECS)
+COUNT_TOKENS = _operation("count-tokens", INVOKE_CODECS, kind=Kind.COUNT)
 OPERATIONS = (INVOKE, INVOKE_STREAM, CONVERSE, CONVERSE_STREAM, COUNT_TOKENS)

@@ -100,7 +100,7 @@ def in_a_row(surface: str = "auto", **script: Any) -> Iterator[tuple[Any, Tap]]:
         runtime = Runtime({"bedrock": spec.create(config, services)}, services.client)
         assert spec.ingress is not None
         way = spec.ingress(CODECS)
-        app = way.app(forwarding(runtime, way.read), way.verifier(OneClient()))
+        app = way.app(forwarding(runtime, way.read), OneClient(), max_body_bytes=10**7)
         with Server(closed_by_request(app, runtime)) as endpoint:
             with closing(client_of(endpoint.base_url)) as client:
                 yield client, upstream
