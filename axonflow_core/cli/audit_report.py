@@ -122,11 +122,21 @@ def _write_csv(found: Report) -> None:
     from axonflow_core.cli.display import write_text
 
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    writer = csv.writer(text, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
     writer.writerow(found.columns)
-    writer.writerows(found.rows)
+    writer.writerows([_not_computed(value) for value in row] for row in found.rows)
     write_text(text.getvalue())
     _tell_outside(found)
+
+
+def _not_computed(value: object) -> object:
+    """A cell that a program for spreadsheets shows as it is, and does not take for a formula: a
+    text that begins like one, as a model that a client names may, has an apostrophe before it
+    (OWASP, CSV Injection). Numbers are numbers of ours."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def _write_table(found: Report) -> None:

@@ -236,6 +236,22 @@ def test_a_report_is_a_table_csv_or_json(report: Callable[..., tuple[int, str, s
     assert "no-aurora" in report("decisions")[1]
 
 
+@pytest.mark.parametrize("first", ["=", "+", "-", "@", "\t", "\r"])
+def test_no_cell_of_csv_is_a_formula(
+    report: Callable[..., tuple[int, str, str]], database: Path, first: str
+) -> None:
+    async def record() -> None:
+        async with opened(database) as store:
+            model = f"{first}HYPERLINK(A1)"
+            await store.append(call(tenant="evil", model=model, facts={"cost_usd": -1.5}))
+
+    asyncio.run(record())
+    _, text, _ = report("usage", "--csv", "--tenant", "evil")
+    names, cells = csv.reader(io.StringIO(text, newline=""))
+    row = dict(zip(names, cells, strict=True))
+    assert (row["model"], row["cost_usd"]) == (f"'{first}HYPERLINK(A1)", "-1.5")
+
+
 def test_a_report_has_one_form(report: Callable[..., tuple[int, str, str]]) -> None:
     code, said, told = report("usage", "--csv", "--json")
     assert (code, "not as both" in said + told) == (2, True)
