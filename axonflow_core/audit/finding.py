@@ -13,9 +13,9 @@ written once: a writer remembers those that it knows to be durable.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import orjson
 
@@ -32,6 +32,33 @@ SLICE = 5_000
 Labels: TypeAlias = tuple[Any, ...]
 _str = str.__str__
 """The plain string of one of an enum's: those have a hash that takes long."""
+
+
+class Findable(Protocol):
+    """What is read of an entry, or of the members of a body, to find it by."""
+
+    @property
+    def at_us(self) -> int: ...
+    @property
+    def tenant(self) -> str: ...
+    @property
+    def client(self) -> str: ...
+    @property
+    def user(self) -> str | None: ...
+    @property
+    def provider(self) -> str | None: ...
+    @property
+    def model(self) -> str | None: ...
+    @property
+    def verdict(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def request_type(self) -> str | None: ...
+    @property
+    def rules(self) -> Sequence[str]: ...
+    @property
+    def facts(self) -> Mapping[str, Any]: ...
 
 
 class SeriesSeen:
@@ -69,7 +96,7 @@ def row_of(labels: Labels, id: int) -> tuple[Any, ...]:
     return id, *labels
 
 
-def labels_of(entry: Entry) -> Labels:
+def labels_of(entry: Findable) -> Labels:
     """The values that an entry's series is of."""
     return (
         entry.tenant,
@@ -89,7 +116,7 @@ def series_id(labels: Labels) -> int:
     return int.from_bytes(hashed, signed=True)
 
 
-def cost_of(entry: Entry) -> float | None:
+def cost_of(entry: Findable) -> float | None:
     """The cost of an entry in dollars; None where it is not known."""
     cost = entry.facts.get("cost_usd")
     return cost if isinstance(cost, (int, float)) and math.isfinite(cost) else None
@@ -106,7 +133,7 @@ def cost_class(cost_usd: float | None) -> int | None:
 _LEAST_CLASS = -15
 
 
-def terms_of(entry: Entry) -> list[str]:
+def terms_of(entry: Findable) -> list[str]:
     """The terms of an entry, each once."""
     terms = [] if entry.user is None else [user_term(entry.user)]
     if entry.rules:

@@ -4,7 +4,7 @@ The database is read once, row by row, in one transaction, so a server may go on
 chain one state is kept: where it is and the hash that the next record has to hang on.
 
     record    its place follows the one before; its hash is that of its body and of the hash before;
-              the columns beside the body repeat it
+              the columns beside the body repeat it, and searches find it (`audit.findable`)
     chain     begins with a record that names the other chains' ends as they were then
     head      its signature is a known key's; it ends where the records end, and counts them
     streams   none is open that its chain's end should have closed
@@ -31,6 +31,7 @@ from sqlalchemy import Connection, RowMapping, func, select
 
 from axonflow_core.audit.anchors import SignedHead
 from axonflow_core.audit.chain import FIRST, START, Head, link
+from axonflow_core.audit.findable import COMPARED, MALFORMED, Index
 from axonflow_core.audit.keys import is_signed_by, key_id
 from axonflow_core.audit.opening import NAMED
 from axonflow_core.audit.record import Kind
@@ -43,8 +44,9 @@ MAX_FAULTS = 100
 _ROWS = 2_000
 SIGNED = ("chain", "seq", "hash", "count", "at_us", "key", "is_closed")
 """The columns of a head that are signed."""
-_MALFORMED = (ValueError, KeyError, TypeError, AttributeError)
-"""What a value of another type than the audit writes raises, somewhere."""
+_REPEATED = slice(2, 2 + len(REPEATED))
+"""Where the columns that repeat a member stand in a row that is read; what is compared besides, and
+the number of the row, follow."""
 
 
 @frozen
@@ -52,6 +54,7 @@ class Fault:
     """Something that is wrong."""
 
     chain: str
+    """Empty where it is about something that no record is of."""
     what: str
     seq: int | None = None
     """The place of the record; None where it is about the chain's head."""
@@ -59,6 +62,8 @@ class Fault:
     """The id of the record."""
 
     def __str__(self) -> str:
+        if not self.chain:
+            return self.what
         place = "its head" if self.seq is None else f"record {self.seq}"
         name = f" ({self.id})" if self.id else ""
         return f"chain {self.chain}, {place}{name}: {self.what}"
@@ -119,7 +124,7 @@ def seals_of(connection: Connection) -> Iterator[SignedHead]:
     for row in connection.execute(select(SEALS)).mappings():
         try:
             yield SignedHead(Head(**{name: row[name] for name in SIGNED}), row["signature"])
-        except _MALFORMED:
+        except MALFORMED:
             continue  # its place has no seal then, and verifies without
 
 
@@ -142,6 +147,7 @@ class _Verifier:
         self._chains: dict[str, _State] = {}
         self._opened: dict[str, str] = {}
         self._faults: list[Fault] = []
+        self._index = Index(connection)
         self._beginnings = connection.execute(select(BEGINNINGS)).mappings().all()
         self._vouched: dict[str, Mapping[str, Any]] = {}
         """Record of a retention -> where chains begin, as it says."""
@@ -193,6 +199,7 @@ class _Verifier:
         for chain in sorted(self._chains.keys() - {head["chain"] for head in heads}):
             if not self._chains[chain].has_fault:
                 self._fault(chain, "it is missing")
+        self._check_terms()
         return Verification(
             count,
             len(self._chains),
@@ -202,8 +209,10 @@ class _Verifier:
         )
 
     def _records(self) -> Iterator[Sequence[Sequence[Any]]]:
-        """The records in the order in which they were committed: hash, body, repeated columns."""
-        columns = [RECORDS.c.hash, RECORDS.c.body, *(RECORDS.c[name] for name in REPEATED)]
+        """The records in the order in which they were committed: hash, body, repeated columns,
+        those that are compared besides, number."""
+        names = ("hash", "body", *REPEATED, *COMPARED, "row")
+        columns = [RECORDS.c[name] for name in names]
         query = select(*columns).order_by(RECORDS.c.row)
         streamed = self._connection.execution_options(stream_results=True)
         yield from streamed.execute(query).partitions(_ROWS)
@@ -217,7 +226,7 @@ class _Verifier:
             return
         try:
             fault = self._wrong_with(row, state)
-        except _MALFORMED:
+        except MALFORMED:
             fault = "it is not as the audit writes records"
         if fault:
             self._fault(chain, fault, seq, id)
@@ -235,8 +244,10 @@ class _Verifier:
         if link(state.hash, body) != hash:
             return "it was changed, or the record before it"
         members = orjson.loads(body)
-        if (name := differing_column(members, row[2:])) is not None:
+        if (name := differing_column(members, row[_REPEATED])) is not None:
             return f"the column {name} differs from what was recorded"
+        if (fault := self._index.add(members, row[_REPEATED.stop :], row[-1])) is not None:
+            return fault
         if (kind == Kind.CHAIN) != (seq == FIRST):
             return "a chain has one record that begins it, its first"
         if kind == Kind.CHAIN:
@@ -274,7 +285,7 @@ class _Verifier:
             return
         try:
             fault = self._wrong_with_head(row, state)
-        except _MALFORMED:
+        except MALFORMED:
             fault = "it is not as the audit writes heads"
         if fault:
             self._fault(row["chain"], fault)
@@ -317,8 +328,18 @@ class _Verifier:
         for row in self._connection.execute(query):
             self._fault(row.chain, "there is another record of that id", row.seq, row.id)
 
+    def _check_terms(self) -> None:
+        """Whether searches find the records. Terms of what is not as it was recorded say nothing
+        of themselves."""
+        has_fault = bool(self._faults)
+        for chain, seq, id, what in self._index.misses():
+            if not (has_fault if not chain else self._chains[chain].has_fault):
+                has_fault = True
+                self._fault(chain, what, seq, id)
+
     def _fault(self, chain: str, what: str, seq: int | None = None, id: str | None = None) -> None:
-        self._chains.setdefault(chain, _State()).has_fault = True
+        if chain:
+            self._chains.setdefault(chain, _State()).has_fault = True
         self._faults.append(Fault(chain, what, seq, id))
 
 

@@ -17,7 +17,7 @@ import pytest
 from axonflow_core.audit.chain import START, link
 from axonflow_core.audit.databases.sqlite import SQLiteDatabase
 from axonflow_core.audit.keys import Signer
-from axonflow_core.audit.record import Kind
+from axonflow_core.audit.record import Entry, Kind
 from axonflow_core.audit.verify import Fault, verify
 
 from .making import KEYS, append_all, call, opened, rows, verified
@@ -34,11 +34,18 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
         async with opened(database) as long:
             for _ in range(2):
                 async with opened(database) as store:
-                    await append_all(store, [call(facts={"n": n}) for n in range(12)])
-                    await append_all(long, [call(facts={"n": n}) for n in range(6)])
+                    await append_all(store, [found_by(n) for n in range(12)])
+                    await append_all(long, [found_by(n) for n in range(6)])
 
     asyncio.run(record())
     return database
+
+
+def found_by(number: int) -> Entry:
+    """A call that is found by all that a search takes."""
+    facts = {"cost_usd": 0.25 * number, "receipt": {"request_id": f"req-{number}"}}
+    user, rules = f"u_{number % 3}", ("pii",) * (number % 2)
+    return call(provider="acme", model="m-1", user=user, rules=rules, facts=facts)
 
 
 @pytest.fixture
@@ -72,6 +79,10 @@ def test_what_was_left_alone_verifies(recorded: Path) -> None:
         ("UPDATE records SET hash = zeroblob(32) WHERE id = :id", "it was changed"),
         ("UPDATE records SET tenant = 'globex' WHERE id = :id", "the column tenant differs"),
         ("UPDATE records SET at_us = at_us + 1 WHERE id = :id", "the column at_us differs"),
+        ("UPDATE records SET series = series + 1 WHERE id = :id", "the column series differs"),
+        ("UPDATE records SET series = NULL WHERE id = :id", "the column series differs"),
+        ("UPDATE records SET cost_usd = 99 WHERE id = :id", "the column cost_usd differs"),
+        ("UPDATE records SET cost_usd = NULL WHERE id = :id", "the column cost_usd differs"),
         ("UPDATE records SET body = 7 WHERE id = :id", "not as the audit writes records"),
         ("DELETE FROM records WHERE id = :id", "record 3 is missing before it"),
         ("UPDATE records SET seq = 30 WHERE id = :id", "records 3 to 29 are missing before it"),
@@ -95,6 +106,64 @@ def test_the_first_wrong_record_is_named_with_what_is_wrong(
     fault = only_fault(recorded)
     assert said in fault
     assert fault.startswith(f"chain {chain}, ")
+
+
+TERMS_OF_IT = """term LIKE '{} %' AND row = (SELECT row FROM records WHERE id = :id)"""
+
+
+@pytest.mark.parametrize("kind", ["user", "rule", "receipt"])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM terms WHERE {}",
+        "UPDATE terms SET term = term || '0' WHERE {}",
+        "UPDATE terms SET at_us = at_us - 1 WHERE {}",
+        "UPDATE terms SET series = 7 WHERE {}",
+        "UPDATE terms SET row = row + 1000 WHERE {}",
+    ],
+)
+def test_a_record_that_a_search_misses_is_named_with_what_does_not_find_it(
+    recorded: Path, statement: str, kind: str
+) -> None:
+    query = "SELECT id, chain, seq FROM records WHERE CAST(body AS TEXT) LIKE '%req-3%' LIMIT 1"
+    ((id, chain, seq),) = rows(recorded, query)
+    with closing(sqlite3.connect(recorded)) as connection, connection:
+        changed = connection.execute(statement.format(TERMS_OF_IT.format(kind)), {"id": id})
+        assert changed.rowcount == 1
+    said = f"chain {chain}, record {seq} ({id}): a search by its {kind} does not find it"
+    assert only_fault(recorded) == said
+
+
+def test_a_record_that_a_search_finds_by_what_is_not_its_own_is_named(recorded: Path) -> None:
+    chain, id = third(recorded)
+    own = "SELECT 'user u_9', series, at_us, row FROM records WHERE id = ?"
+    rows(recorded, f"INSERT INTO terms {own}", id)
+    said = f"chain {chain}, record 3 ({id}): a search by a user finds it that is not its own"
+    assert only_fault(recorded) == said
+
+
+def test_a_search_that_finds_a_record_that_is_not_there_is_told(recorded: Path) -> None:
+    rows(recorded, "INSERT INTO terms VALUES ('user u_9', 1, 1, 99999)")
+    assert only_fault(recorded) == "a search by a user finds a record that is not there"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM series WHERE kind = 'call' AND cost_class = -1",
+        "UPDATE series SET tenant = 'globex' WHERE cost_class = -1",
+        "UPDATE series SET cost_class = 3 WHERE cost_class = -1",
+    ],
+)
+def test_the_first_record_whose_series_was_changed_is_named(recorded: Path, statement: str) -> None:
+    ((expected,),) = rows(
+        recorded,
+        "SELECT r.id FROM records r JOIN series s ON s.id = r.series WHERE cost_class = -1"
+        " ORDER BY row LIMIT 1",
+    )
+    rows(recorded, statement)
+    first = verified(recorded).faults[0]
+    assert (first.id, first.what) == (expected, "no search finds it: its series was changed")
 
 
 def test_a_cut_tail_is_found_by_the_head(recorded: Path) -> None:
@@ -229,6 +298,23 @@ def cut(connection: sqlite3.Connection, draw: random.Random) -> None:
     connection.execute("DELETE FROM records WHERE chain = ? AND seq >= ?", (chain, seq))
 
 
+def hide(connection: sqlite3.Connection, draw: random.Random) -> None:
+    """A record, from a search: by one of the values that it is found by."""
+    statements = (
+        "UPDATE records SET series = series + 1 WHERE row = ?",
+        "UPDATE records SET cost_usd = coalesce(cost_usd, 0) + 1 WHERE row = ?",
+        "DELETE FROM terms WHERE row = ?",
+        "UPDATE terms SET row = row + 1000 WHERE row = ?",
+        "UPDATE terms SET term = term || '0' WHERE row = ?",
+        "DELETE FROM series WHERE id = (SELECT series FROM records WHERE row = ?)",
+        "UPDATE series SET client = 'x' WHERE id = (SELECT series FROM records WHERE row = ?)",
+    )
+    while True:  # the first record of a chain has no terms
+        row, _, _ = drawn(connection, draw)
+        if connection.execute(draw.choice(statements), (row,)).rowcount:
+            return
+
+
 KINDS: Mapping[str, Tamper] = {
     "edit": edit,
     "edit and link anew": edit_and_link_anew,
@@ -236,6 +322,7 @@ KINDS: Mapping[str, Tamper] = {
     "swap": swap,
     "insert": insert,
     "cut": cut,
+    "hide": hide,
 }
 
 
