@@ -6,10 +6,11 @@ and leaves its chain whole. So all of it is compared with the bodies, which are 
     series, cost_usd    the columns of a record: those that its body gives
     series              the id of a row is a hash of its values, so that a row proves itself
     terms               are in the order of the terms, and records in that of the commits. Neither
-                        is sorted for the other: of both the sum of a hash of each term is made,
-                        under a key that is drawn for one verification, so that nobody can choose
-                        terms of an equal sum. Where the sums differ, each term that records should
-                        have is looked up, and then for each term the record
+                        is sorted for the other: of both the sum of a hash of each term is made.
+                        The hash is Python's own, SipHash (PEP 456), of the term behind a text that
+                        is drawn for one verification: nobody can choose terms of an equal sum,
+                        and others have it once in 2^64. Where the sums differ, each term that
+                        records should have is looked up, and then for each term the record
 
 Memory does not grow with the records, and the usual case reads each table once.
 """
@@ -19,7 +20,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
-from hashlib import blake2b
 from types import SimpleNamespace
 from typing import Any, NamedTuple, cast
 
@@ -73,8 +73,7 @@ class Index:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._key = os.urandom(32)
-        self._blank = blake2b(key=self._key, digest_size=16)
+        self._drawn = os.urandom(16).hex()
         self._sum = 0
         self._series_id = lru_cache(_MAX_REMEMBERED)(series_id)
         self._series = {
@@ -109,9 +108,7 @@ class Index:
 
     def _hash(self, term: object, series: object, at_us: object, row: object) -> int:
         """A hash of a row of `terms`."""
-        hashed = self._blank.copy()
-        hashed.update(f"{term}\0{series} {at_us} {row}".encode(errors="surrogatepass"))
-        return int.from_bytes(hashed.digest())
+        return hash(f"{self._drawn}{term}\0{series} {at_us} {row}")
 
     def _missing(self) -> Iterator[Miss]:
         """Records that have not all of their terms."""
