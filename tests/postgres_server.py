@@ -17,6 +17,11 @@ import pytest
 URL = "AXONFLOW_POSTGRES"
 ALL = "AXONFLOW_AUDIT_ON_POSTGRES"
 """Where this variable is set, tests of the server have their audit on PostgreSQL."""
+CUT = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+    "WHERE application_name = 'axonflow-audit'"
+)
+"""Cuts every connection of an audit."""
 
 
 class Postgres:
@@ -51,11 +56,7 @@ class Postgres:
 
     def cut(self) -> int:
         """Cut every connection of an audit. Returns how many there were."""
-        cut = self.run(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            "WHERE application_name = 'axonflow-audit'"
-        )
-        return len(cut)
+        return len(self.run(CUT))
 
     def require_own(self) -> None:
         """Skip the test where the server may not be stopped."""

@@ -18,10 +18,11 @@ from pathlib import Path
 
 import pytest
 
+from .killing import WRITING
+from .killing import kills as kills_of_two
 from .making import append_all, call, ids, opened, put, verified
 
 HERE = Path(__file__).parent
-WRITING = HERE / "writing.py"
 
 
 def killed(
@@ -92,6 +93,12 @@ def test_a_kill_of_one_of_two_writers_harms_neither(database: Path) -> None:
         rest = (first + other.stdout.read()).decode().split("\n")[:-1]
     assert verified(database).faults == ()
     assert set(killed_acks + rest) <= set(ids(database))
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("seed", range(10))
+def test_two_hundred_kills_of_two_workers_lose_nothing(tmp_path: Path, seed: int) -> None:
+    kills_of_two(lambda: f"sqlite:///{tmp_path}/audit.db", tmp_path, 10, seed=seed)
 
 
 # ── power cuts ────────────────────────────────────────────────────────────────────────────────────

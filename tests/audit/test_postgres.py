@@ -4,14 +4,11 @@ stopped or used up, and writers go on by themselves."""
 from __future__ import annotations
 
 import asyncio
-import random
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from uuid import uuid4
+from typing import Any
 
 import pytest
 from sqlalchemy import Column, MetaData, String, Table, insert
@@ -19,7 +16,7 @@ from sqlalchemy import Column, MetaData, String, Table, insert
 pytest.importorskip("psycopg", reason="PostgreSQL: psycopg is not installed")
 
 import psycopg
-from postgres_server import Postgres
+from postgres_server import CUT, Postgres
 
 from axonflow_core.audit.batch import Transaction
 from axonflow_core.audit.databases import postgres as database_module
@@ -29,12 +26,8 @@ from axonflow_core.audit.store import AuditStore
 from axonflow_core.errors import AuditError, ConfigError
 from axonflow_core.keys import throwaway_keys
 
+from .killing import found_lost, kills, stored, writing
 from .making import KEYS, append_all, call, opened, until, verified
-from .test_crashes import WRITING
-
-
-def ids(postgres: Postgres, url: str) -> list[str]:
-    return [id for (id,) in postgres.run("SELECT id FROM records", url=url)]
 
 
 @pytest.mark.thorough
@@ -46,7 +39,7 @@ async def test_two_servers_write_one_database(postgres: Postgres, url: str) -> N
         assert await one.pseudonym("acme", "jo") == await other.pseudonym("acme", "jo")
     found = verified(database_of(url))
     assert (found.faults, found.chains) == ((), 2)
-    assert {entry.id for entry in entries} <= set(ids(postgres, url))
+    assert {entry.id for entry in entries} <= set(stored(url))
 
 
 @pytest.mark.thorough
@@ -78,8 +71,8 @@ async def test_a_work_that_fails_takes_nothing_else_back(postgres: Postgres, url
         with pytest.raises(AuditError, match="cannot be written"):
             await store.append(call(at_us=2**70))
         await store.append(call(id="two"))
-    stored = [id for id in ids(postgres, url) if "-" in id or id in ("one", "two")]
-    assert sorted(stored) == ["one", "two", "with-a", "with-b", "with-c"]
+    there = [id for id in stored(url) if "-" in id or id in ("one", "two")]
+    assert sorted(there) == ["one", "two", "with-a", "with-b", "with-c"]
     assert verified(database_of(url)).faults == ()
 
 
@@ -136,7 +129,7 @@ async def test_the_streams_of_a_silent_writer_are_recorded_as_interrupted(
         assert store.is_healthy
     await dead.aclose()
     assert verified(database_of(url)).faults == ()
-    assert "later" in ids(postgres, url) and "late" not in ids(postgres, url)
+    assert "later" in stored(url) and "late" not in stored(url)
 
 
 def _silent(url: str):  # type: ignore[no-untyped-def]
@@ -159,67 +152,11 @@ async def test_a_writer_that_says_that_it_lives_keeps_its_streams(
 # ── what fails ────────────────────────────────────────────────────────────────────────────────────
 
 
-class Writing:
-    """Processes that record calls until they are killed."""
-
-    def __init__(self, url: str, folder: Path, count: int) -> None:
-        self._outputs = [folder / f"{uuid4().hex}.txt" for _ in range(count)]
-        self._processes = [self._begun(url, output) for output in self._outputs]
-
-    def _begun(self, url: str, output: Path) -> subprocess.Popen[bytes]:
-        with output.open("wb") as file:  # a pipe that nobody reads would be full soon
-            return subprocess.Popen([sys.executable, WRITING, url], stdout=file)
-
-    def until_written(self) -> None:
-        """Returns once each has acknowledged something."""
-        until_s = time.monotonic() + 30
-        while not all(output.stat().st_size for output in self._outputs):
-            assert time.monotonic() < until_s
-            time.sleep(0.02)
-
-    def kill(self) -> list[str]:
-        """What they had acknowledged."""
-        for process in self._processes:
-            process.kill()
-            process.wait()
-        texts = [output.read_text() for output in self._outputs]
-        return [id for text in texts for id in text[: text.rfind("\n") + 1].split()]
-
-
-@contextmanager
-def writing(url: str, folder: Path, count: int = 2) -> Iterator[Writing]:
-    processes = Writing(url, folder, count)
-    try:
-        processes.until_written()
-        yield processes
-    finally:
-        processes.kill()
-
-
-def found_lost(postgres: Postgres, url: str, acked: list[str]) -> int:
-    stored = ids(postgres, url)
-    assert verified(database_of(url)).faults == () and len(set(stored)) == len(stored)
-    return len(set(acked) - set(stored))
-
-
-def kills(postgres: Postgres, folder: Path, count: int, seed: int) -> None:
-    draw, acked, lost = random.Random(seed), 0, 0
-    url = postgres.new_database()
-    for _ in range(count):
-        with writing(url, folder) as processes:
-            time.sleep(draw.uniform(0.02, 0.3))
-            ids_acked = processes.kill()
-        lost += found_lost(postgres, url, ids_acked)
-        acked += len(ids_acked)
-    print(f"{count} kills of two servers: {acked} acknowledged, {lost} lost")  # noqa: T201
-    assert (lost, acked > count) == (0, True)
-
-
 @pytest.mark.thorough
 def test_a_kill_of_servers_loses_nothing_that_was_acknowledged(
     postgres: Postgres, tmp_path: Path
 ) -> None:
-    kills(postgres, tmp_path, 2, seed=1)
+    kills(postgres.new_database, tmp_path, 2, seed=1)
 
 
 @pytest.mark.exhaustive
@@ -227,7 +164,15 @@ def test_a_kill_of_servers_loses_nothing_that_was_acknowledged(
 def test_two_hundred_kills_of_servers_lose_nothing(
     postgres: Postgres, tmp_path: Path, seed: int
 ) -> None:
-    kills(postgres, tmp_path, 10, seed=seed)
+    kills(postgres.new_database, tmp_path, 10, seed=seed)
+
+
+def goes_on(url: str, after_s: float) -> bool:
+    """Whether records are written again so many seconds later."""
+    time.sleep(after_s)
+    seen = len(stored(url))
+    time.sleep(1)
+    return len(stored(url)) > seen
 
 
 def cuts(postgres: Postgres, url: str, folder: Path, every_s: float, seconds: float) -> None:
@@ -236,14 +181,11 @@ def cuts(postgres: Postgres, url: str, folder: Path, every_s: float, seconds: fl
         while time.monotonic() < until_s:
             number += postgres.cut()
             time.sleep(every_s)
-        time.sleep(3)
-        seen = len(ids(postgres, url))
-        time.sleep(1)
-        grown = len(ids(postgres, url)) - seen
+        is_going_on = goes_on(url, after_s=3)
         acked = processes.kill()
-    lost = found_lost(postgres, url, acked)
+    lost = found_lost(url, acked)
     print(f"{number} connections cut: {len(acked)} acknowledged, {lost} lost")  # noqa: T201
-    assert (lost, number > 2, grown > 0) == (0, True, True)
+    assert (lost, number > 2, is_going_on) == (0, True, True)
 
 
 @pytest.mark.thorough
@@ -260,21 +202,49 @@ def test_connections_that_are_cut_for_a_minute_lose_nothing(
     cuts(postgres, url, tmp_path, 2, 60)
 
 
+def restarts(postgres: Postgres, url: str, folder: Path, count: int) -> None:
+    postgres.require_own()
+    with writing(url, folder) as processes:
+        for _ in range(count):
+            postgres.stop()
+            time.sleep(2)
+            postgres.start()
+            assert goes_on(url, after_s=4)
+        acked = processes.kill()
+    lost = found_lost(url, acked)
+    print(f"{count} restarts: {len(acked)} acknowledged, {lost} lost")  # noqa: T201
+    assert lost == 0
+
+
 @pytest.mark.thorough
 def test_a_server_that_is_started_again_is_gone_on_with(
     postgres: Postgres, url: str, tmp_path: Path
 ) -> None:
-    postgres.require_own()
-    with writing(url, tmp_path) as processes:
-        postgres.stop()
-        time.sleep(2)
-        postgres.start()
-        time.sleep(4)
-        seen = len(ids(postgres, url))
-        time.sleep(1)
-        assert len(ids(postgres, url)) > seen
-        acked = processes.kill()
-    assert found_lost(postgres, url, acked) == 0
+    restarts(postgres, url, tmp_path, 1)
+
+
+@pytest.mark.exhaustive
+def test_a_server_that_is_started_again_and_again_loses_nothing(
+    postgres: Postgres, url: str, tmp_path: Path
+) -> None:
+    restarts(postgres, url, tmp_path, 5)
+
+
+@contextmanager
+def used_up(url: str) -> Iterator[psycopg.Connection[Any]]:
+    """Every connection of the server is another's, the audit's are cut. One of the others."""
+    with ExitStack() as held:
+        first = held.enter_context(psycopg.connect(url, autocommit=True))
+        _take_all(held, url)
+        first.execute(CUT)
+        _take_all(held, url)
+        yield first
+
+
+def _take_all(held: ExitStack, url: str) -> None:
+    with suppress(psycopg.OperationalError):
+        while True:
+            held.enter_context(psycopg.connect(url))
 
 
 @pytest.mark.thorough
@@ -283,34 +253,32 @@ async def test_where_connections_are_used_up_the_audit_refuses_and_recovers(
 ) -> None:
     async with opened(database_of(url)) as store:
         await store.append(call())
-        with ExitStack() as held:
-            with pytest.raises(psycopg.OperationalError, match=r"too many clients|remaining"):
-                while True:
-                    held.enter_context(psycopg.connect(url))
-            first = held.pop_all()
-            postgres_cut(first, url)
+        with used_up(url):
             with pytest.raises(AuditError, match="cannot write"):
                 await store.append(call())
             assert not store.is_healthy
-            first.close()
         await until(lambda: store.is_healthy)
         await store.append(call(id="after"))
-    assert "after" in ids(postgres, url) and verified(database_of(url)).faults == ()
+    assert "after" in stored(url) and verified(database_of(url)).faults == ()
 
 
-def postgres_cut(held: ExitStack, url: str) -> None:
-    """Cut the audit's connections by one of those that are held, and take their places."""
-    first = held._exit_callbacks[0][1].__self__  # type: ignore[attr-defined]
-    first.autocommit = True
-    first.execute(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-        "WHERE application_name = 'axonflow-audit'"
-    )
-    while True:
-        try:
-            held.enter_context(psycopg.connect(url))
-        except psycopg.OperationalError:
-            return
+@pytest.mark.exhaustive
+def test_servers_whose_connections_are_used_up_lose_nothing_and_recover(
+    postgres: Postgres, url: str, tmp_path: Path
+) -> None:
+    count = "SELECT count(*) FROM records"
+    with writing(url, tmp_path) as processes:
+        for _ in range(3):
+            with used_up(url) as other:
+                time.sleep(1)
+                before = other.execute(count).fetchone()
+                time.sleep(5)
+                assert other.execute(count).fetchone() == before
+            assert goes_on(url, after_s=4)
+        acked = processes.kill()
+    lost = found_lost(url, acked)
+    print(f"3 times used up: {len(acked)} acknowledged, {lost} lost")  # noqa: T201
+    assert lost == 0
 
 
 @pytest.mark.thorough
