@@ -234,32 +234,42 @@ class Policy:
         pages: list[Page] = []
         for label, text in parts.items():
             if text:
-                page = Page(label, modes.get(label, MODES[phase]), views_of(text))
-                hits += self._hits(phase, page, len(text))
-                pages.append(page)
-        if self._guests:
+                mode, views = modes.get(label) or MODES[phase], views_of(text)
+                program = self._programs[phase, mode]
+                if searches := [
+                    (view, asked) for view in views if (asked := program.searches_in(view))
+                ]:
+                    hits += self._hits(program, label, searches, len(text))
+                if self._guests:
+                    pages.append(Page(label, mode, views))
+        if pages:
             hits += self._hits_of_guests(parts, pages)
         return hits
 
-    def _hits(self, phase: Phase, page: Page, length: int) -> Iterable[Hit]:
-        """What each rule and each detector of the project finds in one part."""
-        program = self._programs[phase, page.mode]
+    def _hits(
+        self,
+        program: Program,
+        label: str,
+        searches: Iterable[tuple[View, Iterable[int]]],
+        length: int,
+    ) -> Iterable[Hit]:
+        """What the searches with these numbers find in the views of one part."""
         found: dict[int, Places] = {}
         failed: dict[int, Hit] = {}
-        for view in page.views:
-            for number in program.searches_in(view):
+        for view, numbers in searches:
+            for number in numbers:
                 search, places = program.searches[number], found.get(number)
                 if places is not None and not places.wants(view):
                     continue
                 try:
                     spans = search.find(view)
                 except Exception as error:
-                    failed[number] = self._failed(search, page.label, f"raised {_origin(error)}")
+                    failed[number] = self._failed(search, label, f"raised {_origin(error)}")
                     continue
                 if spans:
                     found.setdefault(number, Places(length)).add(view, spans)
         hits = [
-            Hit(program.searches[number], page.label, spans)
+            Hit(program.searches[number], label, spans)
             for number in sorted(found)
             if (spans := found[number].sorted())
         ]

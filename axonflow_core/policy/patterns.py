@@ -8,7 +8,7 @@ busy for a minute.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, TypeAlias
 
@@ -17,6 +17,10 @@ from axonflow_core.frozen import Unfit
 
 Regexp: TypeAlias = Any
 """A compiled pattern of `google-re2`, which has no types. It searches bytes in UTF-8."""
+
+Look: TypeAlias = Callable[..., int]
+"""(text, place) -> where the first match in a text begins, from its beginning or a place on; -1
+where there is none."""
 
 MAX_PATTERN = 4_096
 """The longest pattern or literal, in characters."""
@@ -89,6 +93,25 @@ def united(patterns: Sequence[str]) -> Regexp:
 def literals(words: Sequence[bytes]) -> Regexp:
     """The automaton for texts of ASCII, the longest at each place: the same one whoever asks."""
     return _compiled("|".join(quoted(word.decode()) for word in words), is_longest=True)
+
+
+def looking(regexp: Regexp) -> Look:
+    """The function that looks for a match of a pattern, in bytes. The package's own `search` is a
+    generator in Python, which takes as long as 200 bytes of a text do."""
+    match = regexp._regexp.Match
+    anywhere = _anywhere()
+
+    def look(data: bytes, start: int = 0) -> int:
+        place: int = match(anywhere, data, start, len(data))[0][0]
+        return place
+
+    return look
+
+
+def _anywhere() -> Any:
+    import re2
+
+    return re2._Anchor.UNANCHORED
 
 
 def checked(pattern: str) -> None:

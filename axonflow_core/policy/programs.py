@@ -9,17 +9,19 @@ asked only about a text in which one of their keywords or hints is found (`polic
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from axonflow_core.errors import ConfigError
 from axonflow_core.frozen import Unfit
 from axonflow_core.policy.detectors.detector import Detector
-from axonflow_core.policy.patterns import compiled
+from axonflow_core.policy.patterns import Look, compiled, looking
 from axonflow_core.policy.rules import CUSTOM, SEVERITIES, Action, Mode, Phase, Rule, Severity
 from axonflow_core.policy.searches import Find, finder_of, is_literal, pattern_of
-from axonflow_core.policy.sieves import MAX_SCREENED, Look, Sieve, sieve_of
+from axonflow_core.policy.sieves import Sieve, sieve_of
 from axonflow_core.policy.views import View, views_of
 
+MAX_SCREENED = 512
+"""Bytes of a text that is searched for all rules' patterns at once."""
 MAX_SCREEN = 256
 """Instructions of all rules' patterns that are searched for in one."""
 _WARM_UP = "Warm up: naïve Ａ \0 а %41 42 @"
@@ -45,11 +47,11 @@ class Program(NamedTuple):
     """Of rules, then of detectors, each in their order."""
     own: Sequence[int]
     """The numbers of those of rules."""
-    literal: Sequence[int]
-    """The numbers of those of rules that are searched for without RE2."""
+    others: Sequence[int]
+    """The numbers of those of rules that `screen` does not search for."""
     screen: Look | None
-    """The search for whatever a rule's pattern matches. None where there is none, or where they are
-    too large for one."""
+    """The search for what any rule matches, or any but literals. None where there is none, or where
+    they are too large for one."""
     sieve: Sieve
     """Says which detectors are asked."""
 
@@ -65,11 +67,16 @@ class Program(NamedTuple):
         rule."""
         rules = [rule for rule in rules if phase in rule.on]
         asked = [(one, search) for one, search in detectors if mode in one.modes]
+        others: list[int] = []
+        screen = _screen(rules)
+        if screen is None:
+            others = [number for number, rule in enumerate(rules) if is_literal(rule)]
+            screen = _screen(rule for rule in rules if not is_literal(rule))
         return cls(
             searches=(*map(_search_of, rules), *(search for _, search in asked)),
             own=range(len(rules)),
-            literal=[number for number, rule in enumerate(rules) if is_literal(rule)],
-            screen=_screen(rules),
+            others=others,
+            screen=screen,
             sieve=sieve_of(tuple((one.keywords, one.hint) for one, _ in asked)),
         )
 
@@ -77,14 +84,14 @@ class Program(NamedTuple):
         """The numbers of the searches that may find something, in their order. Detectors look for
         ASCII above all, and in a form that is there folded, too, they are not asked."""
         asked = () if view.is_folded_too else self.sieve.asked(view)
-        rules = self._rules_in(view.data)
+        rules = self._rules_in(view.data) if self.own else self.own
         return (*rules, *sorted(map(len(self.own).__add__, asked))) if asked else rules
 
     def _rules_in(self, data: bytes) -> Sequence[int]:
         screen = self.screen
-        if screen is None or len(data) > MAX_SCREENED or screen(data) is not None:
+        if screen is None or len(data) > MAX_SCREENED or screen(data) >= 0:
             return self.own
-        return self.literal
+        return self.others
 
 
 def warm_up(programs: Collection[Program]) -> None:
@@ -129,12 +136,12 @@ def search_of(detector: Detector, find: Find) -> Search:
 
 
 def _screen(rules: Iterable[Rule]) -> Look | None:
-    """The search for whatever a rule's pattern matches. None where there is none, or where they are
-    too large for one."""
-    patterns = [pattern_of(rule) for rule in rules if not is_literal(rule)]
-    if not patterns or sum(compiled(one).programsize for one in patterns) > MAX_SCREEN:
-        return None
+    """The search for what any of the rules matches. None where there is none, or where they are too
+    large for one."""
+    patterns = list(map(pattern_of, rules))
     try:
-        return cast(Look, compiled("|".join(f"(?:{pattern})" for pattern in patterns)).search)
-    except Unfit:  # two groups of one name, for example
+        if not patterns or sum(compiled(one).programsize for one in patterns) > MAX_SCREEN:
+            return None
+        return looking(compiled("|".join(f"(?:{pattern})" for pattern in patterns)))
+    except Unfit:  # a long literal, or two groups of one name, for example
         return None

@@ -49,6 +49,8 @@ _CONTINUATION = bytes(range(0x80, 0xC0))
 """The bytes of UTF-8 that begin no character."""
 _CHANGING = b"%&\\" + bytes(range(0x80, 0x100)) + "".join(CONTROLS).encode()
 """Bytes without which a text has one form."""
+_PLAIN = bytes(set(range(0x80)) - set(_CHANGING) - set(b"0123456789"))
+"""The others, without digits."""
 _SLICE = 65_536
 _STEP = 1_024
 """Bytes between two places at which the characters before are counted."""
@@ -90,6 +92,7 @@ class View:
         self._form = form
         self._part = part
         self._lowered: bytes | None = None  # `cached_property` takes a lock
+        self._signs: bytes | None = None
 
     @property
     def is_part(self) -> bool:
@@ -107,6 +110,23 @@ class View:
         if self._lowered is None:
             self._lowered = self.data.lower()
         return self._lowered
+
+    @property
+    def has_digits(self) -> bool:
+        """Whether there are digits of ASCII."""
+        return bool(self._rest) and bool(self._rest.translate(None, _CHANGING))
+
+    @property
+    def may_change(self) -> bool:
+        """Whether there may be other forms of it."""
+        return bool(self._rest) and not self._rest.isdigit()
+
+    @property
+    def _rest(self) -> bytes:
+        """The digits, and the bytes that may change."""
+        if self._signs is None:
+            self._signs = _without_plain(self.data)
+        return self._signs
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """The characters of the original that the bytes from `start` to before `end` are."""
@@ -143,9 +163,9 @@ class View:
 
 def views_of(text: str) -> list[View]:
     """The views of a text, itself first."""
-    data = text.encode("utf-8", "surrogatepass")
-    views = [View(data)]
-    if _has_changing(data):
+    view = View(text.encode("utf-8", "surrogatepass"))
+    views = [view]
+    if view.may_change:
         if len(text) <= MAX_WHOLE:
             views += _views(text, None)
         else:
@@ -154,10 +174,13 @@ def views_of(text: str) -> list[View]:
     return views
 
 
-def _has_changing(data: bytes) -> bool:
-    """Whether there may be other forms. A slice at a time: each keeps the interpreter's lock."""
+def _without_plain(data: bytes) -> bytes:
+    """The digits, and the bytes that may change. A slice at a time: each keeps the interpreter's
+    lock."""
+    if len(data) <= _SLICE:
+        return data.translate(None, _PLAIN)
     slices = (data[start : start + _SLICE] for start in range(0, len(data), _SLICE))
-    return any(len(one.translate(None, _CHANGING)) < len(one) for one in slices)
+    return b"".join(one.translate(None, _PLAIN) for one in slices)
 
 
 def _views(text: str, part: _Part | None) -> Iterator[View]:

@@ -226,7 +226,7 @@ async def test_a_caller_that_is_cancelled_anywhere_is_on_record_once(turns: int)
 
 async def test_a_policy_that_fails_means_no_call_and_no_texts_on_record() -> None:
     broken = policy_of()
-    broken._hits = lambda phase, label, text: 1 / 0  # type: ignore[assignment, method-assign]
+    broken._all_hits = lambda phase, parts, modes: 1 / 0  # type: ignore[assignment, method-assign]
     governed = Governed(provider=FakeProvider(answer_of()), policy=broken)
     outcome = await governed.complete()
     assert governed.provider.asked == []

@@ -1,0 +1,140 @@
+"""What a text is spared would have found nothing in it: it has the findings of a policy that asks
+every rule and every detector."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence, Set
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from axonflow_core.config.values import PoliciesConfig
+from axonflow_core.policy.detectors import DETECTORS
+from axonflow_core.policy.engine import Policy
+from axonflow_core.policy.rules import Action, Finding, Mode, Phase, Rule
+from axonflow_core.policy.views import View
+
+from . import noise
+from .evasions import EVASIONS
+from .generated import IDENTIFIERS, TEMPLATES
+
+GITHUB = "ghp_" + "aB3dE5gH7jK9mN1pQ3sT5vW7yZ9bD1fG3hJ5"
+RULES = (
+    Rule(name="literal", action=Action.WARN, text="top secret"),
+    Rule(name="pattern", action=Action.WARN, pattern=r"(?i)project\s+aurora"),
+    Rule(name="not ASCII", action=Action.WARN, text="Größe"),
+)
+WORDS = [
+    *"' \" ; -- # = or and 1 1=1 ( ) union select from users drop table ssn is 123-45-6789".split(),
+    *"123456789 4111 1111 4111111111111111 a@b.co 127.0.0.1 fe80::1 passport X12345678".split(),
+    *"DE89370400440532013000 password: token= ghp_ AKIA key dead.beef.cafe".split(),
+    *"curl | rm -rf ignore all previous instructions nhs 9434765919 born 1980-01-31 &#39;".split(),
+    *"%27 aa-bb-cc-dd-ee-ff \\u0027 ４１１１ top secret project aurora".split(),
+    *"a\u200bb größe SECRET é \0 K ſ".split(" "),
+]
+TEXTS = st.builds(
+    lambda words, blank: blank.join(words),
+    st.lists(st.one_of(st.sampled_from(WORDS), st.text(max_size=4)), max_size=14),
+    st.sampled_from(["", " ", "\n", "/**/", "-"]),
+)
+
+
+class Everybody:
+    """A sieve that spares nobody."""
+
+    is_warm = True
+
+    def __init__(self, count: int) -> None:
+        self._numbers = frozenset(range(count))
+
+    def asked(self, view: View) -> Set[int]:
+        return self._numbers
+
+
+@pytest.fixture(scope="module")
+def quick() -> Policy:
+    return Policy.build(PoliciesConfig(rules=RULES))
+
+
+@pytest.fixture(scope="module")
+def slow() -> Policy:
+    policy: Any = Policy.build(PoliciesConfig(rules=RULES))
+    policy._programs = {
+        key: program._replace(
+            screen=None, sieve=Everybody(len(program.searches) - len(program.own))
+        )
+        for key, program in policy._programs.items()
+    }
+    asked = policy._programs[Phase.REQUEST, Mode.PROMPT].searches_in(View(b" "))
+    assert len(asked) == len(RULES) + sum(Mode.PROMPT in one.modes for one in DETECTORS)
+    return policy
+
+
+def findings(policy: Policy, phase: Phase, text: str, mode: Mode) -> Sequence[Finding]:
+    return policy.evaluate(phase, {"text": text}, {"text": mode}).findings
+
+
+@given(TEXTS, st.sampled_from(Phase), st.sampled_from(Mode))
+def test_a_drawn_text_has_the_findings_of_all_searches(
+    quick: Policy, slow: Policy, text: str, phase: Phase, mode: Mode
+) -> None:
+    assert findings(quick, phase, text, mode) == findings(slow, phase, text, mode)
+
+
+def generated() -> Iterator[str]:
+    """Texts with an identifier of every type, and with one in every way of writing; noise."""
+    random = Random(14)
+    for make in IDENTIFIERS.values():
+        yield random.choice(TEMPLATES).format(make(random))
+    yield f"token {GITHUB}"
+    for evasion in EVASIONS.values():
+        number = IDENTIFIERS["payment_card"](random)
+        yield evasion(f"pay with {number} or 1=1 -- {random.choice(WORDS)}")
+    for kind in noise.KINDS.values():
+        yield kind(2_000)
+
+
+def differing(
+    quick: Policy, slow: Policy, texts: Iterable[str], phase: Phase
+) -> tuple[int, list[str]]:
+    """How many findings texts have, and the texts that have others where all are asked."""
+    count, others = 0, []
+    for text in texts:
+        mode = Mode.PROMPT if phase is Phase.REQUEST else Mode.ANSWER
+        found = findings(slow, phase, text, mode)
+        count += len(found)
+        if findings(quick, phase, text, mode) != found:
+            others.append(text)
+    return count, others
+
+
+@pytest.mark.parametrize("phase", Phase)
+def test_generated_texts_have_the_findings_of_all_searches(
+    quick: Policy, slow: Policy, phase: Phase
+) -> None:
+    count, others = differing(quick, slow, generated(), phase)
+    assert others == []
+    assert count > len(IDENTIFIERS)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("phase", Phase)
+def test_public_texts_have_the_findings_of_all_searches(
+    quick: Policy, slow: Policy, phase: Phase
+) -> None:
+    folder = os.environ.get("AXONFLOW_CORPORA")
+    if not folder:
+        pytest.skip("texts are public data of a folder that AXONFLOW_CORPORA names")
+    for path in sorted(Path(folder).glob("*.jsonl")):
+        with path.open() as lines:
+            texts = [json.loads(line)["text"] for line in lines]
+        few = texts[:: 1 + len(texts) // 150]
+        count, others = differing(quick, slow, few, phase)
+        assert others == [], path.name
+        assert count or path.name.startswith(("benign", "answers")), path.name
