@@ -938,7 +938,8 @@ class Receipt:
     `latency_ms` is from the start of the call to the last byte of its answer, pauses included, by
     this program's clock; None while the answer is still arriving. `first_byte_ms` is to the first
     byte. Both are of the target that answered; attempts at others before it are not counted in.
-    `choice` tells why it was that target; None where there was nothing to choose.
+    `choice` tells why it was that target; None where there was nothing to choose. `body_digest` is
+    the SHA-256 of the body that was sent, in hex; None where the provider does not tell it.
     """
 
     provider: str = field(converter=text_value)
@@ -952,6 +953,7 @@ class Receipt:
     latency_ms: int | None = field(default=None, converter=count)
     first_byte_ms: int | None = field(default=None, converter=count)
     choice: Choice | None = field(default=None, converter=_choice)
+    body_digest: str | None = hidden(default=None, converter=optional_text)
 
     @property
     def attempts(self) -> int:

@@ -1,10 +1,10 @@
 """A provider: something that answers a `CompletionRequest`.
 
 Whatever else it can do has a protocol of its own: `SupportsEmbedding`, `SupportsReranking`,
-`SupportsTokenCounting`, `SupportsForwarding`, `SupportsExplanation`, `SupportsCheck`,
-`SupportsPricing`. A provider that lacks the method lacks the ability; there is nothing to declare.
-What routing asks is optional too, and answered without I/O: `SupportsModels`, `SupportsLimits`,
-`SupportsResidency`.
+`SupportsTokenCounting`, `SupportsForwarding`, `SupportsEncoding`, `SupportsExplanation`,
+`SupportsCheck`, `SupportsPricing`. A provider that lacks the method lacks the ability; there is
+nothing to declare. What routing asks is optional too, and answered without I/O: `SupportsModels`,
+`SupportsLimits`, `SupportsResidency`.
 """
 
 from __future__ import annotations
@@ -277,6 +277,29 @@ class SupportsForwarding(Protocol):
         self, call: NativeCall, *, model: str | None = None, timeout_s: float | None = None
     ) -> CompletionStream:
         """The streamed answer to `call`."""
+        ...
+
+
+@frozen(kw_only=True)
+class EncodedCall:
+    """The body of a call. Nothing was sent for it."""
+
+    family: str
+    """The name of the codec that wrote it."""
+    surface: str
+    """The operation that would carry it."""
+    body: bytes = hidden()
+
+
+@runtime_checkable
+class SupportsEncoding(Protocol):
+    """A provider that can say which bytes a call would send, without a network."""
+
+    def encode(
+        self, request: CompletionRequest, *, model: str | None = None, is_streamed: bool = False
+    ) -> EncodedCall:
+        """The body of the first attempt at the call. `RequestError` where the model cannot take
+        it."""
         ...
 
 

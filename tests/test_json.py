@@ -170,7 +170,7 @@ CHOICE = Choice(by="b", skipped=[SKIPPED], regions=["r"], is_possibly_billed_twi
 RECEIPT = Receipt(
     provider="p", family="f", surface="s", model="m", called="c", region="r", request_id="i",
     failed_attempts=[FailedAttempt("throttled", "n", 429, "j", "p", "m", "r")], latency_ms=2,
-    first_byte_ms=1, choice=CHOICE,
+    first_byte_ms=1, choice=CHOICE, body_digest="d",
 )  # fmt: skip
 VALUES: list[Any] = [
     *(RECEIPT, FailedAttempt("throttled", "n", 429, "j", "p", "m", "r"), CHOICE, SKIPPED),

@@ -209,7 +209,8 @@ class Batch:
     def append(self, entry: Entry) -> None:
         """Give the entry its place. `AuditError` where it cannot be written; the batch is as it was
         then."""
-        commitments, wrapped, sealed = self._hidden(entry) if entry.texts else _NOTHING_HIDDEN
+        hides = entry.texts or entry.digests
+        commitments, wrapped, sealed = self._hidden(entry) if hides else _NOTHING_HIDDEN
         seq = self._seq + 1
         body = body_of(entry, self.chain, seq, commitments)
         hash = link(self._hash, body)
@@ -239,14 +240,16 @@ class Batch:
         self._seq, self._hash, self._count = seq, hash, self._count + 1
 
     def _hidden(self, entry: Entry) -> _Hidden:
-        """What a record has in place of the entry's texts, under a new key of its own."""
+        """What a record has in place of the entry's texts and digests, under a new key of its
+        own."""
         random = self._vault.random
         tenant, key = self.tenant_key(entry.tenant), random(SECRET_BYTES)
         sealed = {
             label: seal_text(key, entry.id, label, text, random)
             for label, text in (entry.texts.items() if self._keeps_texts else ())
         }
-        return tenant.commitments(key, entry.texts), tenant.wrap(key, entry.id, random), sealed
+        commitments = tenant.commitments(key, {**entry.texts, **entry.digests})
+        return commitments, tenant.wrap(key, entry.id, random), sealed
 
     def tenant_key(self, tenant: str) -> TenantKey:
         """The key of a tenant; a new one is stored with the batch."""

@@ -87,3 +87,6 @@ class Entry:
     texts: Mapping[str, str] = hidden(default=EMPTY)
     """Label -> what was said, already redacted. Commitments are made of each; they are kept only
     where the configuration says so."""
+    digests: Mapping[str, str] = hidden(default=EMPTY)
+    """Label -> digest of what commitments are made of besides, and which is never kept. No label of
+    `texts` is among them."""

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Mapping
+from hashlib import sha256
 from typing import TypeVar
 
 from axonflow_core import waiting
@@ -235,6 +236,7 @@ class Caller:
             failed_attempts=tuple(log.failed),
             latency_ms=round(elapsed_s * 1000) if is_whole else None,
             first_byte_ms=None if first_byte_s is None else round(first_byte_s * 1000),
+            body_digest=sha256(call.body).hexdigest(),
         )
 
 

@@ -22,7 +22,13 @@ from axonflow_core.errors import AxonFlowError, ProviderError
 from axonflow_core.frozen import frozen
 from axonflow_core.http.client import HttpClient, HttpRequest
 from axonflow_core.messages import Completion, CompletionRequest, Json
-from axonflow_core.provider import CompletionStream, ForwardedAnswer, Health, NativeCall
+from axonflow_core.provider import (
+    CompletionStream,
+    EncodedCall,
+    ForwardedAnswer,
+    Health,
+    NativeCall,
+)
 
 from .call import Caller
 from .forwarding import forwarded
@@ -137,6 +143,14 @@ class RoutedProvider(ABC):
         return await self._caller.stream(
             prepare(call, route, is_streamed=True, timeout_s=timeout_s)
         )
+
+    def encode(
+        self, request: CompletionRequest, *, model: str | None = None, is_streamed: bool = False
+    ) -> EncodedCall:
+        """As `SupportsEncoding.encode`."""
+        route = self._route(model)
+        is_streamed = is_streamed and route.codec.streams
+        return self._caller.prepare(request, route, is_streamed=is_streamed).encoded
 
     def regions(self, model: str) -> frozenset[str] | None:
         """As `SupportsResidency.regions`: where the operator says it is."""

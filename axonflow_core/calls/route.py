@@ -12,6 +12,7 @@ from axonflow_core.fitting import Fitted
 from axonflow_core.frozen import frozen
 from axonflow_core.http.client import Timeouts
 from axonflow_core.messages import EMPTY, FailedAttempt, Json, hidden
+from axonflow_core.provider import EncodedCall
 
 from .surface import Surface
 
@@ -96,3 +97,10 @@ class CompletionCall(Call):
     is_native: bool = False
     """Whether a client's own body is sent, in the model's form: then the answer's bytes are the
     client's too."""
+
+    @property
+    def encoded(self) -> EncodedCall:
+        """What would be sent."""
+        return EncodedCall(
+            family=self.route.codec.name, surface=self.route.surface.name, body=self.body
+        )

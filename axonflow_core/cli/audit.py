@@ -359,7 +359,7 @@ def _written(one: Recorded) -> dict[str, Json]:
     from axonflow_core.cli.display import shown_time
 
     entry = attrs.asdict(one.entry, recurse=False)
-    del entry["texts"]
+    del entry["texts"], entry["digests"]
     place = {"chain": one.chain, "seq": one.seq, "hash": one.hash.hex()}
     return {
         **entry,

@@ -60,6 +60,8 @@ from axonflow_core.provider import ForwardedAnswer, NativeCall, Provider
 from axonflow_core.routing.run import OUTRUN
 from axonflow_core.routing.targets import Target
 
+SENT = "sent"
+"""The label of the commitment to the SHA-256, in hex, of the body that the provider sent."""
 MAX_FINDINGS = 256
 """Findings of one decision that its record lists; of the others it has the number."""
 MAX_TOKENS = 100_000_000
@@ -348,7 +350,15 @@ class Trail:
             closes=closes,
             facts=facts,
             texts=self.texts,
+            digests=self._digests(),
         )
+
+    def _digests(self) -> Mapping[str, str]:
+        """What commitments are made of besides texts: the body that was sent."""
+        receipt = None if self._answer is None else self._answer.receipt
+        if receipt is None or receipt.body_digest is None:
+            return EMPTY
+        return {SENT: receipt.body_digest}
 
     def _facts(self) -> dict[str, Json]:
         facts: dict[str, Any] = {

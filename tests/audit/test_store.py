@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from sqlalchemy import Column, Integer, MetaData, String, Table, insert, select, text
 from sqlalchemy.exc import IntegrityError
@@ -271,6 +272,22 @@ async def test_texts_become_commitments_and_are_not_kept(store: AuditStore, data
     )
     ((body,),) = rows(database, "SELECT body FROM records WHERE kind = 'call'")
     assert b'"commitments":{"request":"' in body
+
+
+async def test_a_digest_becomes_a_commitment_and_is_kept_nowhere(database: Path) -> None:
+    digest = "ab" * 32
+    async with opened(database, keeps_texts=True) as store:
+        entry = call(texts={"request": "yes"}, digests={"sent": digest})
+        await store.append(entry)
+        tenant = await store.transact(lambda transaction: transaction.tenant_key("acme"))
+    ((wrapped, body),) = rows(
+        database, "SELECT record_key, body FROM records WHERE id = ?", entry.id
+    )
+    key = tenant.unwrap(wrapped, entry.id)
+    expected = tenant.commitments(key, {"request": "yes", "sent": digest})
+    assert orjson.loads(body)["commitments"] == expected
+    assert rows(database, "SELECT label FROM texts") == [("request",)]
+    assert digest not in str(rows(database, "SELECT CAST(body AS TEXT) FROM records"))
 
 
 async def test_equal_texts_have_unequal_commitments(store: AuditStore, database: Path) -> None:

@@ -139,6 +139,18 @@ async def test_a_failure_quotes_nothing_either() -> None:
 # ── what is kept ──────────────────────────────────────────────────────────────────────────────────
 
 
+async def test_a_record_commits_to_the_body_that_was_sent_and_never_has_its_digest() -> None:
+    digest = "ab" * 32
+    answer = evolve(answer_text("yes"), receipt=evolve(RECEIPT, body_digest=digest))
+    governed = Governed(provider=FakeProvider(answer))
+    await governed.complete()
+    assert governed.last.digests == {"sent": digest}
+    assert digest not in body_of(governed.last)
+    refused = Governed(provider=FakeProvider(Throttled("no")))
+    await refused.complete()
+    assert refused.last.digests == {}
+
+
 async def bytes_of(tmp_path: Path, policy: Policy, query: str, answer: str) -> list[str]:
     """The texts that a real audit kept of a call, opened again."""
     keys = throwaway_keys()

@@ -7,17 +7,20 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from axonflow_core.blocking import BlockingRuntime
 from axonflow_core.emulator.serving import RunningEmulator, serving
 from axonflow_core.errors import InvalidCall, ModelNotFound, ProfileRequired
-from axonflow_core.messages import CompletionRequest, Tool, user
+from axonflow_core.messages import CompletionRequest, Inference, Tool, user
 from axonflow_core.plugin_spec import ProviderSpec
 from axonflow_core.plugins import PROVIDERS, find_plugins, load_provider
+from axonflow_core.provider import SupportsEncoding
 
 RULES = [
     {"when": "weather", "answer": "It rains."},
@@ -59,6 +62,29 @@ def test_its_environment_alone_opens_a_runtime(
     with runtime.stream("How is the weather?") as stream:
         assert "".join(stream.text()) == "It rains."
     assert [call.rule.when for call in running.calls] == ["weather", "weather"]
+
+
+@pytest.mark.parametrize("is_streamed", [False, True])
+def test_a_call_is_encoded_again_to_the_bytes_that_were_sent(
+    runtime: BlockingRuntime, is_streamed: bool
+) -> None:
+    asked = CompletionRequest((user("How is the weather?"),), inference=Inference(max_tokens=99))
+    if is_streamed:
+        with runtime.stream(asked) as stream:
+            receipt = stream.completion().receipt
+    else:
+        receipt = runtime.complete(asked).receipt
+    assert receipt is not None
+    (provider,) = runtime.providers.values()
+    assert isinstance(provider, SupportsEncoding)
+
+    encoded = provider.encode(asked, model=receipt.model, is_streamed=is_streamed)
+
+    assert sha256(encoded.body).hexdigest() == receipt.body_digest
+    assert (encoded.family, encoded.surface) == (receipt.family, receipt.surface)
+    other = provider.encode(evolve(asked, system="No."), model=receipt.model)
+    assert sha256(other.body).hexdigest() != receipt.body_digest
+    assert str(receipt.body_digest) not in repr(receipt)
 
 
 def test_the_models_that_the_demo_shows_answer_in_sentences(

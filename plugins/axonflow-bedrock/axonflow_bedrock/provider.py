@@ -44,6 +44,7 @@ from axonflow_core.plugin_spec import Services
 from axonflow_core.provider import (
     Checkup,
     CompletionStream,
+    EncodedCall,
     Explanation,
     ForwardedAnswer,
     Health,
@@ -395,6 +396,14 @@ class BedrockProvider:
         return await self._caller.unary.ask(route, request, deadline=deadline)
 
     # ── without a call of a model ─────────────────────────────────────────────────────────────────
+
+    def encode(
+        self, request: CompletionRequest, *, model: str | None = None, is_streamed: bool = False
+    ) -> EncodedCall:
+        """As `SupportsEncoding.encode`."""
+        route = self.resolver.chat(model)
+        is_streamed = is_streamed and route.codec.streams
+        return self._prepare(request, route, is_streamed=is_streamed).encoded
 
     async def explain(
         self, request: CompletionRequest, *, model: str | None = None, is_streamed: bool = True
