@@ -12,9 +12,15 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from axonflow_core.budgets.prices import Prices
-from axonflow_core.errors import AxonFlowError, RequestError
+from axonflow_core.errors import AxonFlowError
 from axonflow_core.frozen import evolve
 from axonflow_core.governance.caller import Caller
+from axonflow_core.governance.choosing import (
+    policy_of_call,
+    policy_of_texts,
+    vault_of,
+    wish_of,
+)
 from axonflow_core.governance.room import Room
 from axonflow_core.governance.screening import judged
 from axonflow_core.governance.shadows import Shadows
@@ -22,13 +28,12 @@ from axonflow_core.governance.streams import GovernedStream
 from axonflow_core.governance.trail import GovernedCall, Outcome, Trail, code_of
 from axonflow_core.governance.vault import Vault
 from axonflow_core.messages import Completion, CompletionRequest, Usage
-from axonflow_core.policy.masks import Redaction
 from axonflow_core.policy.rules import Mode, Phase
 from axonflow_core.policy.terms import Surface
 from axonflow_core.provider import CompletionStream, ForwardedAnswer, NativeCall, Provider
 from axonflow_core.routing.router import COUNTING, Router
 from axonflow_core.routing.run import Plan, Tell
-from axonflow_core.routing.targets import Target, Wish
+from axonflow_core.routing.targets import Target
 
 if TYPE_CHECKING:
     from axonflow_core.audit.store import AuditStore
@@ -118,8 +123,8 @@ class Governance:
         trail = Trail(call, self.generation, self.prices, is_streamed=True)
         opened = False
         try:
-            policy = self._policy_of(call)
-            vault = _vault_of(call, policy)
+            policy = policy_of_call(self.policies, self.router, call)
+            vault = vault_of(call, policy)
             request = await self._admitted(call, policy, trail, vault)
             if request is not None:
                 plan, chose = self._planned(call, request, trail, is_streamed=True)
@@ -169,8 +174,8 @@ class Governance:
     async def _completed(
         self, call: GovernedCall, trail: Trail
     ) -> Completion | ForwardedAnswer | None:
-        policy = self._policy_of(call)
-        vault = _vault_of(call, policy)
+        policy = policy_of_call(self.policies, self.router, call)
+        vault = vault_of(call, policy)
         request = await self._admitted(call, policy, trail, vault)
         if request is None:
             return None
@@ -196,11 +201,11 @@ class Governance:
     async def _measured(self, call: GovernedCall, trail: Trail) -> ForwardedAnswer | None:
         native = call.native
         assert native is not None  # noqa: S101 - only clients' own calls are measured
-        policy = self._policy_of(call)
-        request = await self._admitted(call, policy, trail, _vault_of(call, policy))
+        policy = policy_of_call(self.policies, self.router, call)
+        request = await self._admitted(call, policy, trail, vault_of(call, policy))
         if request is None:
             return None
-        native, wish = _native_of(native, request), _wish_of(call)
+        native, wish = _native_of(native, request), wish_of(call)
         chose = self._told(trail)
         if call.is_counted:  # which costs nothing
             plan = self.router.fixed(wish, COUNTING)
@@ -238,25 +243,9 @@ class Governance:
         native = _native_of(call.native, request)
         return await self.router.forward_stream(native, plan, timeout_s=call.timeout_s, tell=chose)
 
-    def _policy_of(self, call: GovernedCall) -> Policy:
-        """The policy that the request and the answer of a call are judged by."""
-        client = call.caller.client
-        if not self.policies.vary_by_model:
-            return self.policies.of(client)
-        try:
-            models = self.router.models_of(_wish_of(call))
-        except RequestError:  # nobody may take it, as planning says in its turn
-            models = None
-        return self.policies.of(client, models, called=call.model)
-
     def policy_for(self, caller: Caller, model: str | None, surface: Surface) -> Policy:
-        """The policy of texts of a call that this server does not make: of one to that model, by id
-        or by name, or to nobody knows which."""
-        if model is None:
-            return self.policies.of(caller.client, surface=surface)
-        named = self.router.catalogue.named.get(model, ())
-        models = [target.model for target in named] or [model]
-        return self.policies.of(caller.client, models, called=model, surface=surface)
+        """As `policy_of_texts`, for texts of this caller."""
+        return policy_of_texts(self.policies, self.router, caller.client, model, surface)
 
     async def _admitted(
         self, call: GovernedCall, policy: Policy, trail: Trail, vault: Vault | None
@@ -297,7 +286,7 @@ class Governance:
         caller = call.caller
         # A copy is no turn of its conversation.
         owner = caller.owner if call.copy_of is None else f"{caller.owner}\0{call.mode}"
-        plan = self.router.choose(_wish_of(call), request, is_streamed=is_streamed, owner=owner)
+        plan = self.router.choose(wish_of(call), request, is_streamed=is_streamed, owner=owner)
         chose = self._told(trail)
         chose(plan.targets[0])
         return plan, chose
@@ -314,21 +303,3 @@ class Governance:
 def _native_of(native: NativeCall, request: CompletionRequest) -> NativeCall:
     """The client's own call with `request`, as the policy let it go."""
     return native if request is native.request else evolve(native, request=request)
-
-
-def _vault_of(call: GovernedCall, policy: Policy) -> Vault | None:
-    """What keeps the placeholders of a call; None where its policy makes none."""
-    if policy.redaction is not Redaction.REVERSIBLE or not call.is_made:
-        return None
-    asked = call.request
-    return Vault(is_json=isinstance(asked, CompletionRequest) and asked.output_schema is not None)
-
-
-def _wish_of(call: GovernedCall) -> Wish:
-    """What `call` asks of routing, and may."""
-    return call.caller.wish(
-        provider=call.provider,
-        model=call.model,
-        is_strict=call.is_strict,
-        allowed=call.allowed_providers,
-    )

@@ -156,7 +156,6 @@ async def entry_of(
 ) -> Entry:
     """The record of a decision."""
     user = question.user
-    texts = {} if decision.is_blind else {**question.texts, **decision.kept}
     return Entry(
         kind=Kind.CHECK,
         verdict=decision.verdict,
@@ -173,5 +172,11 @@ async def entry_of(
             "decisions": [decision_facts(decision)],
             **question.facts,
         },
-        texts={f"{question.phase}.{label}": text for label, text in texts.items()},
+        texts=texts_of(question, decision),
     )
+
+
+def texts_of(question: Question, decision: Decision) -> dict[str, str]:
+    """Label -> text, masked where something was found, as the record has it."""
+    texts = {} if decision.is_blind else {**question.texts, **decision.kept}
+    return {f"{question.phase}.{label}": text for label, text in texts.items()}

@@ -133,7 +133,7 @@ async def checked(
 ) -> Checked:
     """Check what a client is about to send. An approval comes with a context that is valid for
     `ttl_s` seconds; a denial is on record and has none that could be used."""
-    question = _question(check)
+    question = question_of(check)
     policy = governance.policy_for(caller, question.model, question.surface)
     decision = await decision_on(policy, caller, question)
     entry = await entry_of(governance, audit, caller, question, decision)
@@ -165,8 +165,8 @@ async def checked(
     return evolve(answer, exceeded=tuple(exceeded))
 
 
-def _question(check: Check) -> Question:
-    """What the policy is asked."""
+def question_of(check: Check) -> Question:
+    """What the policy is asked before a call."""
     texts = {"query": check.query}
     if check.system_prompt is not None:
         texts["system_prompt"] = check.system_prompt

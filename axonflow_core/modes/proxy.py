@@ -44,23 +44,28 @@ async def asked(
     governance: Governance, caller: Caller, request: ProxyRequest, *, timeout_s: float
 ) -> Outcome:
     """The outcome of `request`, on record. `AuditError` where it cannot be recorded."""
-    return await governance.complete(
-        GovernedCall(
-            caller=caller,
-            request=completion_request(request),
-            mode="proxy",
-            request_type=request.request_type,
-            prompt_mode=mode_of(request.request_type),
-            user=request.user,
-            provider=request.provider,
-            model=request.model,
-            is_strict=request.is_strict,
-            allowed_providers=request.allowed_providers,
-            timeout_s=timeout_s,
-            is_made=request.is_made,
-            team=request.team,
-            workflow=request.workflow,
-        )
+    return await governance.complete(governed_call(caller, request, timeout_s=timeout_s))
+
+
+def governed_call(
+    caller: Caller, request: ProxyRequest, *, timeout_s: float | None = None
+) -> GovernedCall:
+    """The call that `request` asks for. `RequestError` for a value that none takes."""
+    return GovernedCall(
+        caller=caller,
+        request=completion_request(request),
+        mode="proxy",
+        request_type=request.request_type,
+        prompt_mode=mode_of(request.request_type),
+        user=request.user,
+        provider=request.provider,
+        model=request.model,
+        is_strict=request.is_strict,
+        allowed_providers=request.allowed_providers,
+        timeout_s=timeout_s,
+        is_made=request.is_made,
+        team=request.team,
+        workflow=request.workflow,
     )
 
 
