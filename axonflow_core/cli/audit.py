@@ -23,6 +23,7 @@ from axonflow_core.cli.audit_options import (
     time_option,
     url_option,
 )
+from axonflow_core.cli.audit_replay import replay
 from axonflow_core.cli.audit_report import report
 from axonflow_core.cli.audit_retain import retain
 from axonflow_core.cli.groups import Group
@@ -48,7 +49,7 @@ def audit() -> None:
     """The records of a server, which may go on meanwhile."""
 
 
-for command in (keys, export, erase, hold, retain, report):
+for command in (keys, export, erase, hold, retain, replay, report):
     audit.add_command(command)
 
 

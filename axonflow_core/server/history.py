@@ -30,6 +30,7 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    inspect,
     select,
     update,
 )
@@ -148,6 +149,15 @@ def newest(connection: Connection | Transaction, archive: Archive) -> Kept | Non
     if row is None:
         return None
     return Kept(row["number"], archive.open(row["number"], row["sealed"]), row["digest"])
+
+
+def generation_of(connection: Connection, archive: Archive, number: int) -> Written | None:
+    """The text of a generation; None where it is no more, or no server key of ours opens it."""
+    if not inspect(connection).has_table(GENERATIONS.name):
+        return None
+    query = select(GENERATIONS.c.sealed).where(GENERATIONS.c.number == number)
+    sealed = connection.execute(query).scalar()
+    return None if sealed is None else archive.open(number, sealed)
 
 
 def is_launched(connection: Connection | Transaction, launch: str) -> bool:

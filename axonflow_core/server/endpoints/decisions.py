@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from axonflow_core.frozen import evolve
-from axonflow_core.modes.decisions import Decided, Question, all_decided, decided, mode_of
-from axonflow_core.policy.rules import Phase
+from axonflow_core.modes.decisions import Decided, Question, all_decided, decided
 from axonflow_core.server.client_request import Answer, ClientRequest, refusal
-from axonflow_core.server.fields import MAX_TEXT, Fields, read_object
+from axonflow_core.server.fields import Fields, read_object
 from axonflow_core.server.wire import authzen, decisions, policies
 from axonflow_core.server.wire.handshake import as_declared
 
@@ -74,14 +73,16 @@ async def trial(request: ClientRequest) -> Answer:
     """`POST /api/policies/test`: what the policies make of a query. It is on record, as whoever
     tries what is let through is of interest."""
     fields = read_object(request.body)
-    question = evolve(_tried(fields), user=fields.optional_text("user_email"))
+    question = evolve(policies.tried(fields), user=fields.optional_text("user_email"))
     return policies.trial_answer(await _decided(request, question))
 
 
 async def simulation(request: ClientRequest) -> Answer:
     """`POST /api/v1/policies/simulate`: the same, in another form. Who asks is told by the
     credentials, not by the `user` and the `client` of the body."""
-    return policies.simulation_answer(await _decided(request, _tried(read_object(request.body))))
+    return policies.simulation_answer(
+        await _decided(request, policies.tried(read_object(request.body)))
+    )
 
 
 async def impact(request: ClientRequest) -> Answer:
@@ -92,19 +93,9 @@ async def impact(request: ClientRequest) -> Answer:
     rule = next((one for one in listed if id in (one.id, one.name)), None)
     if rule is None:
         return refusal(404, "there is no such policy", code="not_found")
-    questions = [_tried(each) for each in fields.objects("inputs")]
+    questions = [policies.tried(each) for each in fields.objects("inputs")]
     answers = await all_decided(governance, service.audit, request.caller, questions)
     return policies.impact_answer(rule, answers)
-
-
-def _tried(fields: Fields) -> Question:
-    """The query of a trial."""
-    return Question(
-        request_type="policy_test",
-        phase=Phase.REQUEST,
-        texts={"query": fields.text("query", most=MAX_TEXT)},
-        modes={"query": mode_of(fields.optional_text("request_type"))},
-    )
 
 
 async def _decided(request: ClientRequest, question: Question) -> Decided:

@@ -6,11 +6,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from axonflow_core.messages import Json
-from axonflow_core.modes.decisions import Decided
+from axonflow_core.modes.decisions import Decided, Question, mode_of
 from axonflow_core.policy.engine import PatternTest
 from axonflow_core.policy.listing import ListedRule
-from axonflow_core.policy.rules import Action, Severity
+from axonflow_core.policy.rules import Action, Phase, Severity
 from axonflow_core.server.client_request import Answer, json_answer
+from axonflow_core.server.fields import MAX_TEXT, Fields
 from axonflow_core.server.wire.matches import actions_of, block_reason
 from axonflow_core.server.wire.times import timestamp
 
@@ -35,6 +36,16 @@ _RISKS: Mapping[Severity, float] = {
     Severity.CRITICAL: 1.0,
 }
 """Severity -> the product's score of risk, from 0 to 1."""
+
+
+def tried(fields: Fields) -> Question:
+    """The query of a trial of the policies."""
+    return Question(
+        request_type="policy_test",
+        phase=Phase.REQUEST,
+        texts={"query": fields.text("query", most=MAX_TEXT)},
+        modes={"query": mode_of(fields.optional_text("request_type"))},
+    )
 
 
 def policy(rule: ListedRule, at_us: int) -> dict[str, Json]:
