@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 
 from axonflow_core.audit.batch import Transaction
 from axonflow_core.audit.record import Entry
@@ -30,9 +30,18 @@ Outcome = tuple[Job, Any, BaseException | None]
 """A job with its result, or with its error."""
 
 
-def settle(outcomes: Sequence[Outcome]) -> None:
-    """Wake each event loop once, for all of its futures."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[Outcome]] = {}
+class Waiting(Protocol):
+    """Something that somebody waits for on an event loop."""
+
+    future: asyncio.Future[Any]
+
+
+_Told = tuple[Waiting, Any, BaseException | None]
+
+
+def settle(outcomes: Sequence[_Told]) -> None:
+    """Wake each event loop once, for all of its futures, with their results or errors."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[_Told]] = {}
     for outcome in outcomes:
         by_loop.setdefault(outcome[0].future.get_loop(), []).append(outcome)
     for loop, own in by_loop.items():
@@ -40,11 +49,11 @@ def settle(outcomes: Sequence[Outcome]) -> None:
             loop.call_soon_threadsafe(_resolve, own)
 
 
-def _resolve(outcomes: Sequence[Outcome]) -> None:
-    for job, result, error in outcomes:
-        if job.future.done():
+def _resolve(outcomes: Sequence[_Told]) -> None:
+    for waiting, result, error in outcomes:
+        if waiting.future.done():
             continue
         if error is None:
-            job.future.set_result(result)
+            waiting.future.set_result(result)
         else:
-            job.future.set_exception(error)
+            waiting.future.set_exception(error)

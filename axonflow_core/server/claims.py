@@ -1,4 +1,5 @@
-"""Who is working on what, across the workers of one machine: locks on bytes of a file.
+"""Who is working on what, across the workers of one machine: locks on bytes of a file. For servers
+on several machines see `database_claims`.
 
 A claim is an exclusive lock on one byte, at an offset that the claimed key gives. Whoever waits for
 a claim holds a shared lock on another byte, so that the holder can ask whether anybody waits. The
@@ -25,75 +26,84 @@ from pathlib import Path
 from typing import Protocol
 
 _MASK = (1 << 62) - 1
-_WAITING = 1 << 62
+WAITING = 1 << 62
+"""What the number of those who wait for a claim has besides."""
 # struct flock of Linux (fcntl.h, 64 bits): type, whence, start, length, pid.
 _FLOCK = struct.Struct("@hhqqi4x")
 
 
 class Claims(Protocol):
-    """Claims of one worker. A key is 8 bytes or more that nobody can choose: a MAC."""
+    """Claims of one worker. A key is 8 bytes or more that nobody can choose: a MAC. What is asked
+    of one key is done in the order in which it was asked. `AuditError` where nobody answers."""
 
-    def take(self, key: bytes) -> bool:
+    poll_s: float
+    """How long whoever waits leaves between asking and asking again."""
+
+    async def take(self, key: bytes) -> bool:
         """Claim the key. False where another worker has it."""
 
     def release(self, key: bytes) -> None:
         """Let go of a claim."""
 
-    def wait(self, key: bytes) -> None:
+    async def wait(self, key: bytes) -> None:
         """Be known to wait for the key, until `wait_no_more`."""
 
     def wait_no_more(self, key: bytes) -> None:
         """End `wait`."""
 
-    def is_awaited(self, key: bytes) -> bool:
+    async def is_awaited(self, key: bytes) -> bool:
         """Whether another worker waits for the key."""
 
-    def close(self) -> None:
+    async def aclose(self) -> None:
         """Let go of everything."""
 
 
 class OwnClaims:
     """The claims of a worker that is alone: there is nobody to share with."""
 
-    def take(self, key: bytes) -> bool:
+    poll_s = 0.0
+
+    async def take(self, key: bytes) -> bool:
         return True
 
     def release(self, key: bytes) -> None: ...
 
-    def wait(self, key: bytes) -> None: ...
+    async def wait(self, key: bytes) -> None: ...
 
     def wait_no_more(self, key: bytes) -> None: ...
 
-    def is_awaited(self, key: bytes) -> bool:
+    async def is_awaited(self, key: bytes) -> bool:
         return False
 
-    def close(self) -> None: ...
+    async def aclose(self) -> None: ...
 
 
 class FileClaims:
     """Claims of workers that open the same file."""
 
+    poll_s = 0.02
+
     def __init__(self, path: Path) -> None:
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
-    def take(self, key: bytes) -> bool:
-        return self._lock(fcntl.F_WRLCK, _offset(key))
+    async def take(self, key: bytes) -> bool:
+        return self._lock(fcntl.F_WRLCK, number_of(key))
 
     def release(self, key: bytes) -> None:
-        self._lock(fcntl.F_UNLCK, _offset(key))
+        self._lock(fcntl.F_UNLCK, number_of(key))
 
-    def wait(self, key: bytes) -> None:
-        self._lock(fcntl.F_RDLCK, _offset(key) | _WAITING)
+    async def wait(self, key: bytes) -> None:
+        self._lock(fcntl.F_RDLCK, number_of(key) | WAITING)
 
     def wait_no_more(self, key: bytes) -> None:
-        self._lock(fcntl.F_UNLCK, _offset(key) | _WAITING)
+        self._lock(fcntl.F_UNLCK, number_of(key) | WAITING)
 
-    def is_awaited(self, key: bytes) -> bool:
-        asked = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, _offset(key) | _WAITING, 1, 0)
+    async def is_awaited(self, key: bytes) -> bool:
+        asked = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, number_of(key) | WAITING, 1, 0)
         found = fcntl.fcntl(self._descriptor, fcntl.F_OFD_GETLK, asked)
         return bool(_FLOCK.unpack(found)[0] != fcntl.F_UNLCK)
 
-    def close(self) -> None:
+    async def aclose(self) -> None:
         os.close(self._descriptor)
 
     def _lock(self, kind: int, offset: int) -> bool:
@@ -110,5 +120,6 @@ class FileClaims:
         return True
 
 
-def _offset(key: bytes) -> int:
+def number_of(key: bytes) -> int:
+    """The number of a claim: the key's first 62 bits."""
     return int.from_bytes(key[:8]) & _MASK

@@ -157,7 +157,7 @@ def app_of(launched: Launch, environment: Mapping[str, str]) -> serving.AppFacto
             audit=launched.audit,
             source=Source(launched.path, environment),
             launch=launched.id,
-            claims=None if launched.folder is None else claims_of(launched.audit, launched.folder),
+            claims=None if launched.folder is None else claims_of(launched.audit),
             counts=launched.folder,
         )
         return App(await Service.share(shared, launched.keys, state), ROUTES)
@@ -169,12 +169,10 @@ def _begin_log(environment: Mapping[str, str]) -> None:
     begin_log(is_debugging=environment.get("AXONFLOW_DEBUG") == "1")
 
 
-def claims_of(audit: AuditConfig, own: Path) -> Path:
-    """The file of claims of all servers that work on a database, beside it. Where it is on a
-    server of its own, machines have no file in common, and the workers of this one have theirs in
-    the folder `own`."""
+def claims_of(audit: AuditConfig) -> Path | None:
+    """The file of claims of all servers that work on a database that is a file, beside it."""
     path = path_of(audit.url)
-    return (own if path is None else folder_of(path)) / "claims"
+    return None if path is None else folder_of(path) / "claims"
 
 
 def _launch(

@@ -15,6 +15,7 @@ from attrs import field
 from sqlalchemy import MetaData
 
 from axonflow_core.audit.anchors import places_of
+from axonflow_core.audit.databases.urls import database_of, path_of
 from axonflow_core.audit.record import new_id
 from axonflow_core.audit.store import AuditStore
 from axonflow_core.budgets import book
@@ -27,7 +28,8 @@ from axonflow_core.http.client import Transport
 from axonflow_core.keys import Keys
 from axonflow_core.modes import contexts
 from axonflow_core.server import history, replays
-from axonflow_core.server.claims import FileClaims, OwnClaims
+from axonflow_core.server.claims import Claims, FileClaims, OwnClaims
+from axonflow_core.server.database_claims import DatabaseClaims
 from axonflow_core.server.generations import Generation
 from axonflow_core.server.history import Archive, Source
 from axonflow_core.server.metrics import Metrics
@@ -57,7 +59,8 @@ class Shared:
     """The start of the server: the first worker that has it makes the file the newest
     generation."""
     claims: Path | None = None
-    """The file of the workers' claims; None for a worker that is alone."""
+    """The file of the workers' claims, where the audit is a file; None for a worker that is
+    alone."""
     counts: Path | None = None
     """The folder in which several workers exchange their numbers."""
 
@@ -78,7 +81,7 @@ class Service:
         self.audit = audit
         self.seal = Seal(keys.server[0])
         """Tells requests from each other, and encrypts what is kept of their answers."""
-        self._claims = OwnClaims() if shared.claims is None else FileClaims(shared.claims)
+        self._claims = _claims_of(shared)
         self.flights = Flights(audit, self.seal, self._claims)
         self.ledger = Ledger(audit)
         """What this worker may still admit of budgets and limits."""
@@ -230,8 +233,16 @@ class Service:
                 await self._fixed.aclose()
             await self._client.aclose()
         finally:
-            self._claims.close()
+            await self._claims.aclose()
             await self.audit.aclose()
+
+
+def _claims_of(shared: Shared) -> Claims:
+    """Claims as far as the database of the audit is shared: among machines, or among the workers of
+    this one."""
+    if path_of(shared.audit.url) is None:
+        return DatabaseClaims(database_of(shared.audit.url))
+    return OwnClaims() if shared.claims is None else FileClaims(shared.claims)
 
 
 @asynccontextmanager

@@ -33,6 +33,7 @@ import asyncio
 import math
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from attrs import field
@@ -55,8 +56,8 @@ MAX_KEPT = 4_000
 """Answers that are kept at once; further ones are lost with their connections."""
 MAX_KEPT_BYTES = 4_194_304
 """The longest answer that is kept."""
-_POLL_S = 0.02
-"""How often a request looks whether another worker has let go of its claim."""
+_HEAR_S = 0.02
+"""How long the end of a client's connection takes to be heard of."""
 _LOOK_S = 0.1
 """How often a flight without a client looks whether it is wanted."""
 _LINGER_S = 1.5
@@ -178,6 +179,7 @@ class Flights:
         self._keeping: dict[asyncio.Task[None], bytes] = {}
         self._lingering: dict[bytes, _Hold] = {}
         """Mark -> how long its claim is held on to after its flight."""
+        self._lingers: set[asyncio.Task[None]] = set()
 
     async def answer(self, asked: Asked) -> Answer:
         """The answer to a request, on record. `ClientLeft` where nobody is there to read it; else
@@ -217,7 +219,7 @@ class Flights:
         hold: _Hold | None = None
         try:
             if has_waited:  # the client's end may have come, and not been heard of yet
-                await asyncio.sleep(_POLL_S)
+                await asyncio.sleep(_HEAR_S)
             flight.require_somebody()
             given = None
             if has_waited or self._is_kept(asked.mark):
@@ -225,7 +227,7 @@ class Flights:
             if given is None:
                 given = await asked.call()
             flight.begin_landing()
-            if not flight.aboard or self._claims.is_awaited(asked.mark):
+            if not flight.aboard or await self._claims.is_awaited(asked.mark):
                 hold = _Hold(_LINGER_S)
                 await self._keep(asked, given)
             elif flight.was_left:
@@ -269,14 +271,17 @@ class Flights:
         claim is held on to: once it is let go, the answer is promised to another worker, which may
         be about to take it."""
         mark = asked.mark
-        if mark not in self._kept or mark not in self._lingering or self._claims.is_awaited(mark):
+        if mark not in self._kept or mark not in self._lingering:
             return False
-        del self._lingering[mark]
+        hold = self._lingering.pop(mark)
+        if await self._claims.is_awaited(mark):
+            self._let_go(mark, hold)
+            return False
         try:
             await self._audit.transact(lambda transaction: _take_over(transaction, asked, entry))
             self._forget(mark)
         finally:
-            self._claims.release(mark)
+            self._let_go(mark)
         return True
 
     # ── the client ────────────────────────────────────────────────────────────────────────────────
@@ -306,7 +311,7 @@ class Flights:
         """Give the flight up once nobody has wanted it for `grace_s`."""
         ends_at = time.monotonic() + grace_s
         while not flight.aboard:
-            if self._claims.is_awaited(mark):
+            if await self._claims.is_awaited(mark):
                 ends_at = time.monotonic() + grace_s
             left_s = ends_at - time.monotonic()
             if left_s <= 0:
@@ -332,12 +337,16 @@ class Flights:
 
     def _lose(self, asked: Asked, given: Given) -> None:
         """A client did not read its answer: keep it."""
-        mark = asked.mark
-        if mark not in self._flights and self._claims.take(mark):
-            self._lingering[mark] = _Hold(_LINGER_S, open_at=math.inf)
-        task = asyncio.create_task(self._keep(asked, given))
-        self._keeping[task] = mark
+        task = asyncio.create_task(self._keep_lost(asked, given))
+        self._keeping[task] = asked.mark
         task.add_done_callback(self._has_kept)
+
+    async def _keep_lost(self, asked: Asked, given: Given) -> None:
+        mark = asked.mark
+        is_claimed = mark not in self._flights and await self._claims.take(mark)
+        if is_claimed and mark not in self._flights:  # else it is the flight's claim now
+            self._lingering[mark] = _Hold(_LINGER_S, open_at=math.inf)
+        await self._keep(asked, given)
 
     def _has_kept(self, task: asyncio.Task[None]) -> None:
         mark = self._keeping.pop(task)
@@ -384,23 +393,25 @@ class Flights:
         """Wait for the answers that are about to be kept."""
         if self._keeping:
             await asyncio.wait(self._keeping)
+        for task in self._lingers:
+            task.cancel()
 
     # ── claims ────────────────────────────────────────────────────────────────────────────────────
 
     async def _claimed(self, flight: _Flight, mark: bytes) -> bool:
         """Returns once the claim is this worker's: whether another one had it before."""
-        if self._lingering.pop(mark, None) is not None or self._claims.take(mark):
+        if self._lingering.pop(mark, None) is not None or await self._claims.take(mark):
             return False
-        self._claims.wait(mark)
+        await self._claims.wait(mark)
         try:
-            while not self._claims.take(mark):
+            while not await self._claims.take(mark):
                 flight.require_somebody()
-                await asyncio.sleep(_POLL_S)
+                await asyncio.sleep(self._claims.poll_s)
         finally:
             self._claims.wait_no_more(mark)
         return True
 
-    def _let_go(self, mark: bytes, hold: _Hold | None) -> None:
+    def _let_go(self, mark: bytes, hold: _Hold | None = None) -> None:
         if hold is None:
             self._claims.release(mark)
         else:
@@ -409,15 +420,25 @@ class Flights:
 
     def _linger(self, mark: bytes) -> None:
         """Let go of the claim once somebody waits for it, or every worker has looked."""
-        hold = self._lingering.get(mark)
-        if hold is None:
-            return
+        task = asyncio.create_task(self._lingered(mark, self._lingering[mark]))
+        self._lingers.add(task)
+        task.add_done_callback(self._lingers.discard)
+
+    async def _lingered(self, mark: bytes, hold: _Hold) -> None:
+        while self._lingering.get(mark) is hold:
+            if await self._is_over(mark, hold) and self._lingering.get(mark) is hold:
+                del self._lingering[mark]
+                self._claims.release(mark)
+            else:
+                await asyncio.sleep(self._claims.poll_s)
+
+    async def _is_over(self, mark: bytes, hold: _Hold) -> bool:
         now = time.monotonic()
-        if now >= hold.until or (now >= hold.open_at and self._claims.is_awaited(mark)):
-            del self._lingering[mark]
-            self._claims.release(mark)
-        else:
-            asyncio.get_running_loop().call_later(_POLL_S, self._linger, mark)
+        if now >= hold.until:
+            return True
+        with suppress(AuditError):
+            return now >= hold.open_at and await self._claims.is_awaited(mark)
+        return False
 
 
 def _take_over(transaction: Transaction, asked: Asked, entry: Entry) -> None:

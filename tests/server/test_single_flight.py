@@ -1,7 +1,8 @@
 """Requests that are the same, in one worker and in two: how many calls, and who gets the answer.
 
-A worker here is a `Flights` with a store and claims of its own; two of them share the database and
-the file of claims, as processes do. A call is counted where it is made."""
+A worker here is a `Flights` with a store and claims of its own. Two of them share a database that
+is a file, and a file of claims, as processes do; or a database of PostgreSQL, as machines do. A
+call is counted where it is made."""
 
 from __future__ import annotations
 
@@ -14,7 +15,9 @@ from typing import Any
 import orjson
 import pytest
 from attrs import field, frozen
+from postgres_server import shared
 
+from axonflow_core.audit.databases.urls import database_of
 from axonflow_core.audit.record import Entry, Kind
 from axonflow_core.audit.schema import RECORDS
 from axonflow_core.audit.store import AuditStore
@@ -23,8 +26,9 @@ from axonflow_core.http.asgi import ClientLeft
 from axonflow_core.keys import Keys, throwaway_keys
 from axonflow_core.policy.rules import Verdict
 from axonflow_core.server import replays
-from axonflow_core.server.claims import FileClaims
+from axonflow_core.server.claims import Claims, FileClaims
 from axonflow_core.server.client_request import Answer
+from axonflow_core.server.database_claims import DatabaseClaims
 from axonflow_core.server.delivery import Delivery
 from axonflow_core.server.replays import Given, Seal
 from axonflow_core.server.single_flight import Asked, Flights
@@ -57,7 +61,7 @@ class Model:
 class Worker:
     store: AuditStore
     flights: Flights
-    claims: FileClaims
+    claims: Claims
     seal: Seal
     model: Model
 
@@ -99,17 +103,34 @@ async def _repeat() -> Entry:
     return Entry(kind=Kind.REPEAT, verdict=Verdict.ALLOWED, tenant="acme", client="acme")
 
 
+@frozen
+class Place:
+    """Where workers share what they have."""
+
+    url: str
+    claims: Callable[[], Claims]
+
+
+def in_files(folder: Path) -> Place:
+    return Place(f"sqlite:///{folder}/audit.db", lambda: FileClaims(folder / "claims"))
+
+
+def on_a_server() -> Place:
+    url = shared().new_database()
+    return Place(url, lambda: DatabaseClaims(database_of(url)))
+
+
 @asynccontextmanager
-async def worker(folder: Path, keys: Keys, model: Model) -> AsyncIterator[Worker]:
-    store = await AuditStore.open(f"sqlite:///{folder}/audit.db", keys, tables=replays.TABLES)
-    claims, seal = FileClaims(folder / "claims"), Seal(keys.server[0])
+async def worker(place: Place, keys: Keys, model: Model) -> AsyncIterator[Worker]:
+    store = await AuditStore.open(place.url, keys, tables=replays.TABLES)
+    claims, seal = place.claims(), Seal(keys.server[0])
     flights = Flights(store, seal, claims)
     try:
         yield Worker(store, flights, claims, seal, model)
     finally:
         await flights.aclose()
         await store.aclose()
-        claims.close()
+        await claims.aclose()
 
 
 @pytest.fixture
@@ -119,14 +140,19 @@ def model() -> Model:
 
 @pytest.fixture
 async def one(tmp_path: Path, model: Model) -> AsyncIterator[Worker]:
-    async with worker(tmp_path, throwaway_keys(), model) as made:
+    async with worker(in_files(tmp_path), throwaway_keys(), model) as made:
         yield made
 
 
+@pytest.fixture(params=["files", pytest.param("server", marks=pytest.mark.thorough)])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    return in_files(tmp_path) if request.param == "files" else on_a_server()
+
+
 @pytest.fixture
-async def two(tmp_path: Path, model: Model) -> AsyncIterator[tuple[Worker, Worker]]:
+async def two(place: Place, model: Model) -> AsyncIterator[tuple[Worker, Worker]]:
     keys = throwaway_keys()
-    async with worker(tmp_path, keys, model) as a, worker(tmp_path, keys, model) as b:
+    async with worker(place, keys, model) as a, worker(place, keys, model) as b:
         yield a, b
 
 
@@ -256,6 +282,7 @@ async def test_another_worker_gives_it_at_once_for_the_claim_is_still_held(
     a, b = two
     model.may_answer.set()
     await a.ask().answer(is_read=False)
+    await until(lambda: bool(a.flights._lingering))
     assert await b.ask().answer() == b"the answer"
     assert model.calls == 1
 
@@ -415,15 +442,15 @@ async def test_a_client_that_comes_back_to_another_worker_keeps_the_call_alive(
 
 
 async def test_a_worker_that_dies_lets_go_of_its_claims(
-    two: tuple[Worker, Worker], model: Model, tmp_path: Path
+    two: tuple[Worker, Worker], model: Model, place: Place
 ) -> None:
     mark = two[0].seal.mark(b"acme", b"body")
-    dying = FileClaims(tmp_path / "claims")
-    assert dying.take(mark)
+    dying = place.claims()
+    assert await dying.take(mark)
     second = two[1].ask()
     await asyncio.sleep(0.1)
     assert model.calls == 0
-    dying.close()
+    await dying.aclose()
     model.may_answer.set()
     assert await second.answer() == b"the answer"
     assert model.calls == 1
@@ -433,13 +460,15 @@ async def test_whoever_waits_for_a_claim_may_leave(
     two: tuple[Worker, Worker], model: Model
 ) -> None:
     a, b = two
-    first, second = a.ask(), b.ask()
+    first = a.ask()
     await until(lambda: model.calls > 0)
+    second = b.ask()
     await asyncio.sleep(0.05)
     await second.leave()
     with pytest.raises(ClientLeft):
         await second.task
-    assert not a.claims.is_awaited(a.seal.mark(b"acme", b"body"))
+    await b.claims.is_awaited(b"another key")  # it is done with what was asked before
+    assert not await a.claims.is_awaited(a.seal.mark(b"acme", b"body"))
     model.may_answer.set()
     assert await first.answer() == b"the answer"
     assert model.calls == 1
@@ -459,16 +488,73 @@ async def test_nothing_is_begun_for_a_client_that_has_left(one: Worker, model: M
 # ── claims ────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_one_of_two_has_a_claim_and_knows_whether_the_other_waits(tmp_path: Path) -> None:
-    one, two = FileClaims(tmp_path / "claims"), FileClaims(tmp_path / "claims")
+async def test_one_of_two_has_a_claim_and_knows_whether_the_other_waits(place: Place) -> None:
+    one, two = place.claims(), place.claims()
     key, other = b"k" * 32, b"o" * 32
-    assert one.take(key) and not two.take(key) and two.take(other)
-    assert not one.is_awaited(key)
-    two.wait(key)
-    assert one.is_awaited(key) and not two.is_awaited(key) and not one.is_awaited(other)
+    assert await one.take(key) and not await two.take(key) and await two.take(other)
+    assert not await one.is_awaited(key)
+    await two.wait(key)
+    assert await one.is_awaited(key)
+    assert not (await two.is_awaited(key) or await one.is_awaited(other))
     two.wait_no_more(key)
-    assert not one.is_awaited(key)
+    await two.is_awaited(key)
+    assert not await one.is_awaited(key)
     one.release(key)
-    assert two.take(key)
-    one.close()
-    two.close()
+    assert await one.take(key) and await one.take(key)
+    one.release(key)
+    await one.is_awaited(other)
+    assert await two.take(key)
+    await one.aclose()
+    await two.aclose()
+
+
+@pytest.mark.thorough
+async def test_whoever_gives_up_while_it_asks_has_no_claim() -> None:
+    place = on_a_server()
+    one, two = place.claims(), place.claims()
+    asking = asyncio.create_task(one.take(b"k" * 32))
+    await asyncio.sleep(0)
+    asking.cancel()
+    await one.is_awaited(b"k" * 32)
+    assert await two.take(b"k" * 32)
+    await one.aclose()
+    await two.aclose()
+
+
+@pytest.mark.thorough
+async def test_a_session_that_is_cut_has_its_claims_again_as_far_as_they_are_free() -> None:
+    place = on_a_server()
+    one, two = place.claims(), place.claims()
+    kept, lost, free = (letter * 32 for letter in (b"k", b"l", b"f"))
+    assert await one.take(kept) and await one.take(lost)
+    for _ in range(10):  # the other may look meanwhile, and have them again
+        shared().cut()
+        await asyncio.sleep(0.05)
+        if await two.take(lost):
+            break
+    assert await one.take(free)  # it is in a session again
+    assert not await two.take(kept) and not await two.take(free) and not await one.take(lost)
+    await one.aclose()
+    assert await two.take(kept)
+    await two.aclose()
+
+
+@pytest.mark.thorough
+async def test_a_session_that_is_cut_while_nothing_is_asked_is_missed_within_seconds() -> None:
+    place = on_a_server()
+    one, two = place.claims(), place.claims()
+    assert await one.take(b"k" * 32)
+    shared().cut()
+    await asyncio.sleep(2.5)
+    assert not await two.take(b"k" * 32)
+    await one.aclose()
+    await two.aclose()
+
+
+@pytest.mark.thorough
+async def test_where_nobody_answers_a_claim_is_refused_in_words() -> None:
+    claims = DatabaseClaims(database_of("postgresql://jo:hush@127.0.0.1:1/audit"))
+    with pytest.raises(AuditError, match="claims cannot be made in postgresql://") as refused:
+        await claims.take(b"k" * 32)
+    assert "hush" not in str(refused.value) and "start the server" in str(refused.value.hint)
+    await claims.aclose()

@@ -114,7 +114,14 @@ def seen(client: Client) -> Any:
         return json.loads(client.see(40).data.partition(b"\r\n\r\n")[2])
 
 
-def config_text(folder: Path, *, server: str = "", rules: str = "[]", generation: int = 1) -> str:
+def config_text(
+    folder: Path,
+    *,
+    url: str | None = None,
+    server: str = "",
+    rules: str = "[]",
+    generation: int = 1,
+) -> str:
     return f"""
 version: "1.0"
 llm_providers: {{bedrock: {{enabled: true, config: {{region: us-east-1, model: {MODEL}}}}}}}
@@ -124,7 +131,7 @@ server:
     ops: {{roles: [admin]}}
   {server}
 policies: {{rules: {rules}}}
-audit: {{url: "sqlite:///{folder}/audit.db"}}
+audit: {{url: "{url or f"sqlite:///{folder}/audit.db"}"}}
 """
 
 
@@ -133,29 +140,62 @@ def serving(
     folder: Path, *, workers: int = 2, text: str | None = None, delay_s: float = 0.0, **more: Any
 ) -> Iterator[Governed]:
     """A governed server; a call whose text has `slow` in it is answered after `delay_s`."""
+    file = folder / "axonflow.yaml"
+    file.write_text(config_text(folder, **more) if text is None else text)
+    if text is None:
+        make_keys(folder / "keys")
+    with (
+        emulated(folder, delay_s) as (upstream, environment),
+        running(file, workers, upstream, environment) as server,
+    ):
+        if workers > 1:
+            wait_until(lambda: len(server.workers) == workers)
+        yield server
+
+
+@contextmanager
+def serving_on_two_machines(
+    folder: Path, url: str, *, delay_s: float = 0.0
+) -> Iterator[tuple[Governed, Governed]]:
+    """Two servers of one worker that have nothing in common but the keys, the configuration and the
+    database at `url`."""
+    file = folder / "axonflow.yaml"
+    file.write_text(config_text(folder, url=url))
+    make_keys(folder / "keys")
+    with (
+        emulated(folder, delay_s) as (upstream, environment),
+        running(file, 1, upstream, environment) as one,
+        running(file, 1, upstream, environment) as other,
+    ):
+        yield one, other
+
+
+@contextmanager
+def emulated(folder: Path, delay_s: float) -> Iterator[tuple[Counted, Mapping[str, str]]]:
+    """The emulator, and the environment of servers that call it."""
     (folder / "script.json").write_text(
         json.dumps({"rules": [{"when": "slow", "delay_s": delay_s, "answer": "at last"}]})
     )
     made = emulator_of("bedrock", folder / "script.json")
     upstream = Counted(made.app)
-    file = folder / "axonflow.yaml"
-    file.write_text(config_text(folder, **more) if text is None else text)
-    keys = folder / "keys"
-    if text is None:
-        make_keys(keys)
-    with Server(upstream) as emulated:
-        named = {"AXONFLOW_KEYS_DIR": str(keys)} if keys.is_dir() else {}
-        environment = {**os.environ, **made.environment(emulated.base_url), **named}
-        with start(file, workers, environment) as process:
-            try:
-                port = port_of(process)
-                known = load_keys(keys, {}) if keys.is_dir() else None
-                server = Governed(process, port, folder, upstream, known)
-                if workers > 1:
-                    wait_until(lambda: len(server.workers) == workers)
-                yield server
-            finally:
-                stop(process)
+    with Server(upstream) as server:
+        yield upstream, {**os.environ, **made.environment(server.base_url)}
+
+
+@contextmanager
+def running(
+    file: Path, workers: int, upstream: Counted, environment: Mapping[str, str]
+) -> Iterator[Governed]:
+    """A server of that configuration, with the keys beside it where there are any."""
+    keys = file.with_name("keys")
+    named = {"AXONFLOW_KEYS_DIR": str(keys)} if keys.is_dir() else {}
+    with start(file, workers, {**environment, **named}) as process:
+        try:
+            port = port_of(process)
+            known = load_keys(keys, {}) if keys.is_dir() else None
+            yield Governed(process, port, file.parent, upstream, known)
+        finally:
+            stop(process)
 
 
 def start(file: Path, workers: int, environment: Mapping[str, str]) -> subprocess.Popen[str]:

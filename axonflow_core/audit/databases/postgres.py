@@ -62,6 +62,8 @@ TURN_MS = 10_000
 STATEMENT_MS = 60_000
 OPENING_S = 60
 """How long an opening waits for another one."""
+PAUSE_S = 30
+"""How long a writer may pause within a transaction, in which nobody else has a turn."""
 BEAT_S = 5.0
 SILENT_S = 60
 """A writer that has been silent for so long counts as ended."""
@@ -77,6 +79,8 @@ WRITERS = Table(
 _BEAT = f"""\
 INSERT INTO {WRITERS.name} (chain, seen_at) VALUES (%s, clock_timestamp())
 ON CONFLICT (chain) DO UPDATE SET seen_at = clock_timestamp()"""  # noqa: S608 - a name of ours
+# A machine that is switched off has its turn, and its claims, for 25 seconds more.
+_KEEP_ALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
 _KEPT = (
     "the server's WAL, its replicas and its backups have older pages until they are replaced, and "
     "so may free room in the pages of tables: `VACUUM FULL records, texts, tenant_keys` writes "
@@ -136,7 +140,10 @@ class PostgresDatabase(Database):
             engine.dispose()
 
     def writing_engine(self) -> Engine:
-        options = f"-c synchronous_commit=on -c lock_timeout={TURN_MS}"
+        options = (
+            f"-c synchronous_commit=on -c lock_timeout={TURN_MS} "
+            f"-c idle_in_transaction_session_timeout={PAUSE_S}s"
+        )
         return self._engine(options, connections=1)
 
     def reading_engine(self, *, connections: int = 1) -> Engine:
@@ -144,13 +151,15 @@ class PostgresDatabase(Database):
         return engine.execution_options(isolation_level="REPEATABLE READ")
 
     def _engine(self, options: str, *, connections: int) -> Engine:
+        alive = " ".join(f"-c tcp_{name}={value}" for name, value in _KEEP_ALIVE.items())
         return create_engine(
             self._url,
             paramstyle="format",
             connect_args={
                 "connect_timeout": CONNECT_S,
+                **_KEEP_ALIVE,
                 "application_name": "axonflow-audit",
-                "options": f"-c statement_timeout={STATEMENT_MS} {options}",
+                "options": f"-c statement_timeout={STATEMENT_MS} {alive} {options}",
             },
             hide_parameters=True,  # parameters hold what records hold, and errors are logged
             pool_size=connections,

@@ -1,0 +1,84 @@
+"""What holds across servers that share a database of PostgreSQL, and nothing else."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from server.served import wait_until
+
+pytest.importorskip("psycopg", reason="PostgreSQL: psycopg is not installed")
+
+from postgres_server import Postgres
+
+from .governed import serving_on_two_machines, status_of
+
+pytestmark = pytest.mark.thorough
+
+
+def records(postgres: Postgres, url: str, *kinds: str) -> list[dict[str, Any]]:
+    rows = postgres.run('SELECT body FROM records ORDER BY "row"', url=url)
+    bodies = [orjson.loads(body) for (body,) in rows]
+    return [body for body in bodies if body["kind"] in kinds]
+
+
+def test_requests_that_are_the_same_are_one_call_on_whichever_server(
+    postgres: Postgres, url: str, tmp_path: Path
+) -> None:
+    with serving_on_two_machines(tmp_path, url, delay_s=1.0) as servers:
+        queries = [f"slow {number}" for number in range(6)]
+        clients = [server.ask(query) for _ in range(2) for query in queries for server in servers]
+        assert [status_of(client) for client in clients] == [200] * 24
+        assert len(servers[0].upstream.began) == 6
+        calls = records(postgres, url, "call")
+        repeats = records(postgres, url, "repeat")
+        ids = {record["id"] for record in calls}
+        assert (len(ids), len(repeats)) == (6, 18)
+        assert {record["facts"]["answer_of"] for record in repeats} == ids
+        assert len({record["chain"] for record in (*calls, *repeats)}) == 2
+
+
+def test_honest_repeats_on_two_servers_are_calls_of_their_own(url: str, tmp_path: Path) -> None:
+    """The control of the test above."""
+    with serving_on_two_machines(tmp_path, url) as servers:
+        assert [status_of(server.ask("again")) for _ in range(3) for server in servers] == [200] * 6
+        assert len(servers[0].upstream.began) == 6
+
+
+def test_an_answer_that_nobody_read_is_given_by_the_other_server(url: str, tmp_path: Path) -> None:
+    with serving_on_two_machines(tmp_path, url, delay_s=0.5) as (one, other):
+        leaving = [one.ask(f"slow {number}") for number in range(4)]
+        wait_until(lambda: len(one.upstream.began) == 4)
+        for client in leaving:
+            client.socket.close()
+        wait_until(lambda: len(one.upstream.ended) == 4)
+        assert [status_of(other.ask(f"slow {number}")) for number in range(4)] == [200] * 4
+        assert len(one.upstream.began) == 4
+
+
+def test_a_server_that_is_killed_has_no_claims(url: str, tmp_path: Path) -> None:
+    with serving_on_two_machines(tmp_path, url, delay_s=3.0) as (one, other):
+        lost = one.ask("slow")
+        wait_until(lambda: len(one.upstream.began) == 1)
+        waiting = other.ask("slow")
+        time.sleep(0.5)
+        assert len(one.upstream.began) == 1
+        one.process.kill()
+        assert (status_of(lost), status_of(waiting)) == (0, 200)
+        assert len(one.upstream.began) == 2
+
+
+def test_where_the_connections_of_both_are_cut_requests_are_still_one_call(
+    postgres: Postgres, url: str, tmp_path: Path
+) -> None:
+    with serving_on_two_machines(tmp_path, url, delay_s=5.0) as (one, other):
+        first = one.ask("slow")
+        wait_until(lambda: len(one.upstream.began) == 1)
+        postgres.cut()
+        time.sleep(2.5)  # sessions are looked after every second
+        second = other.ask("slow")
+        assert (status_of(first), status_of(second)) == (200, 200)
+        assert len(one.upstream.began) == 1
