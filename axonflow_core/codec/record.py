@@ -370,6 +370,9 @@ class Codec:
     reports it. Every other option that a family lacks is refused."""
     schema_members: frozenset[str] = frozenset()
     """Those of `name`, `description` and `is_strict` that an output schema has a place for here."""
+    has_droppable_tools: bool = False
+    """Whether clients offer the vendor's own tools with every call: another family goes without
+    them, and reports it."""
     metadata_keys: frozenset[str] | None = None
     """The keys that `metadata` may have; None: any."""
     service_tiers: frozenset[str] | None = None

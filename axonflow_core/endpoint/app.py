@@ -61,7 +61,7 @@ def dialect_app(wire: Wire, handler: Handler, verifier: Verifier) -> AsgiApp:
         reply = _Reply(wire, ResponseWriter(send))
         try:
             operation, model = wire.addressed(scope["method"], scope["raw_path"].decode("latin-1"))
-            reply.framing = operation.framing
+            reply.framing = _framing_of(operation)
             request = await received(wire, scope, receive)
             async with cancelled_on_disconnect(receive):
                 call = _call(wire, operation, model, request, verifier, reply.request_id)
@@ -213,6 +213,11 @@ class _Reply:
 
     def _headers(self, headers: Mapping[str, str]) -> Mapping[str, str]:
         return {self._wire.request_id_header: self.request_id, **self._wire.headers, **headers}
+
+
+def _framing_of(operation: Operation) -> Framing | None:
+    framing = operation.framing
+    return framing if framing is None or framing.of_a_stream is None else framing.of_a_stream()
 
 
 def _no_frame(chunk: Json) -> bytes:

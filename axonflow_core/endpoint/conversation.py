@@ -26,7 +26,7 @@ from attrs import field
 from axonflow_core.codec import ModelFacts, StreamContext
 from axonflow_core.codec.unary import Unary
 from axonflow_core.frozen import frozen
-from axonflow_core.messages import Completion, CompletionRequest
+from axonflow_core.messages import Completion, CompletionRequest, Json
 from axonflow_core.provider import CompletionStream, ForwardedAnswer, NativeCall
 from axonflow_core.stream import Batch
 
@@ -76,8 +76,12 @@ class Conversation:
 
     def answer(self, completion: Completion) -> NativeAnswer:
         """A whole answer: its JSON, and its counts in headers where the form has them there."""
-        body = self.form.close_answer(self.codec, completion, self.facts)
-        return NativeAnswer(body, self.form.headers_of(completion))
+        return NativeAnswer(self._body_of(completion), self.form.headers_of(completion))
+
+    def _body_of(self, completion: Completion) -> Json:
+        if self.form.whole_as_asked is not None:
+            return self.form.whole_as_asked(completion, self.call.json)
+        return self.form.close_answer(self.codec, completion, self.facts)
 
     def forwarded(self, answer: ForwardedAnswer) -> NativeAnswer:
         """An answer that a provider forwarded: its own bytes and headers where it kept them."""

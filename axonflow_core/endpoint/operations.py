@@ -53,6 +53,8 @@ class Framing:
     """The bytes of the chunk that reports an error in a stream, as its last."""
     headers: Mapping[str, str] = EMPTY
     """Sent with a streamed answer besides its content type."""
+    of_a_stream: Callable[[], Framing] | None = None
+    """The framing of one stream, where an error in it is told by what came before."""
 
     @frame_error.default
     def _as_any_chunk(self) -> Callable[[Json], bytes]:
@@ -99,6 +101,9 @@ class AnswerForm:
     headers_of: Callable[[Completion], Mapping[str, str]] = _no_headers
     """The headers of a whole answer."""
     stream_encoder: Callable[[Any, StreamContext, ModelFacts], Encoder] = _stream_encoder
+    whole_as_asked: Callable[[Completion, Json], Json] | None = None
+    """The JSON of a whole answer as the body of the request asks for it, in place of
+    `close_answer`."""
     as_asked: Callable[[Encoder, Json], Encoder] = _unchanged
     """The encoder as the body of the request asks for it: OpenAI's `stream_options`."""
     keeps_frames: Callable[[Json], bool] = _always

@@ -23,6 +23,7 @@ from .cache_points import (
     leave_out_misplaced_cache_points,
 )
 from .exclusions import keep_what_stands_beside_reasoning
+from .hosted_tools import leave_out_hosted_tools, report_tools_as_functions
 from .media import fit_media
 from .members import (
     leave_out_citation_settings,
@@ -103,6 +104,8 @@ SERVED: tuple[Step, ...] = (refuse_unstreamable_answer, settle_options, write_as
 """For every request that came in another codec's JSON, of the same dialect too."""
 
 CROSSING: tuple[Step, ...] = (
+    leave_out_hosted_tools,
+    report_tools_as_functions,
     refuse_foreign_blocks,
     leave_out_citations,
     leave_out_unknown_members,

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 
 from axonflow_core.endpoint.ingress import Ingress
 from axonflow_core.endpoint.openai_chat import chat_operation, embeddings_operation
+from axonflow_core.endpoint.openai_responses import responses_operation
 from axonflow_core.endpoint.operations import Kind, ModelListing, Operation, listing_operations
 from axonflow_core.endpoint.wire import Wire
+from axonflow_core.frozen import evolve
 from axonflow_core.messages import Json
 from axonflow_core.plugin_spec import ModelDescription
 
@@ -50,4 +52,6 @@ WIRE = Wire(
         *listing_operations("/v1/models", LISTING),
     ),
 )
-INGRESS = Ingress(wire=WIRE)
+INGRESS = Ingress(
+    wire=evolve(WIRE, operations=(*WIRE.operations, responses_operation("/v1/responses")))
+)
