@@ -196,6 +196,9 @@ class ModelFacts:
     (`MIXED_RESULTS`), `REASONING`."""
     reasoning: ReasoningControls | None = None
     """The controls of reasoning that this model has; None: those of its family."""
+    betas: frozenset[str] | None = None
+    """The betas of Anthropic's that the service takes for this model, of which it refuses every
+    other; None: it takes what is named."""
     tool_names: NameRule | None = None
     tool_use_ids: NameRule | None = None
     document_names: NameRule | None = None

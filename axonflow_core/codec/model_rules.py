@@ -51,9 +51,9 @@ def facts_by(
 
 
 def both(facts: ModelFacts, more: ModelFacts) -> ModelFacts:
-    """Combine two rules: `without`, `one_of`, `ranges` and `tool_choices` accumulate, the lesser of
-    two limits of output tokens holds, and for the other fields the later, more specific row wins
-    where it is not at the default.
+    """Combine two rules: `without`, `one_of`, `ranges`, `tool_choices` and `betas` accumulate, the
+    lesser of two limits of output tokens holds, and for the other fields the later, more specific
+    row wins where it is not at the default.
     """
     later = {
         field.name: getattr(more, field.name)
@@ -69,4 +69,6 @@ def both(facts: ModelFacts, more: ModelFacts) -> ModelFacts:
         together["max_output_tokens"] = min(facts.max_output_tokens, more.max_output_tokens)
     if facts.tool_choices is not None and more.tool_choices is not None:
         together["tool_choices"] = facts.tool_choices & more.tool_choices
+    if facts.betas is not None and more.betas is not None:
+        together["betas"] = facts.betas | more.betas
     return evolve(facts, **{**later, **together})

@@ -29,6 +29,7 @@ the call.
     requests     the steps, as tables
     options      parameters outside the neutral model, metadata, tiers
     members      what only the client's dialect can read
+    betas        Anthropic's betas, and the parameters that each opens
     reasoning    mode, budget and effort
     thoughts     reasoning of earlier turns
     exclusions   what may not stand next to reasoning

@@ -16,6 +16,7 @@ from axonflow_core.codec.features import BLANK, Asked
 from axonflow_core.messages import CompletionRequest, Document
 
 from .answers import Client
+from .betas import fit_betas
 from .blanks import cut_blank_end, leave_out_blanks
 from .cache_points import (
     fit_cache_ttls,
@@ -100,7 +101,12 @@ def foresee(request: CompletionRequest, model: Model) -> CompletionRequest:
     return foresee_answer(refuse_unstreamable_answer(request, model), model)
 
 
-SERVED: tuple[Step, ...] = (refuse_unstreamable_answer, settle_options, write_as_documented)
+SERVED: tuple[Step, ...] = (
+    refuse_unstreamable_answer,
+    fit_betas,
+    settle_options,
+    write_as_documented,
+)
 """For every request that came in another codec's JSON, of the same dialect too."""
 
 CROSSING: tuple[Step, ...] = (

@@ -194,3 +194,13 @@ def test_each_call_is_on_record_with_its_way_in(server: GovernedServer) -> None:
     assert entry["facts"]["mode"] == "dialect"
     assert (entry["client"], entry["request_type"]) == ("acme", "chat.completions")
     assert (entry["provider"], entry["model"]) == ("bedrock", CLAUDE)
+
+
+@pytest.mark.parametrize("model", ["claude-nonesuch", "us.anthropic.claude-nonesuch"])
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages"])
+def test_a_model_that_nobody_has_is_refused_in_the_dialect(
+    server: GovernedServer, path: str, model: str
+) -> None:
+    reply = server.ask("POST", path, {**PATHS[path], "model": model}, client="acme")
+    assert reply.status in (400, 404), reply.body
+    assert reply.json["error"]["message"]

@@ -26,7 +26,8 @@ from .streams import ChunkDecoder, ChunkEncoder
 DOCUMENTED = frozenset(
     "max_tokens messages system temperature top_p top_k stop_sequences tools tool_choice thinking "
     "output_config "
-    "output_format anthropic_beta anthropic_version metadata name description input_schema "
+    "output_format context_management anthropic_beta anthropic_version metadata name description "
+    "input_schema "
     "disable_parallel_tool_use budget_tokens effort role content text source media_type data "
     "tool_use_id is_error "
     "input signature redacted_thinking cache_control stop_reason stop_sequence stop_details usage "
@@ -41,7 +42,7 @@ DOCUMENTED = frozenset(
 DEFAULT_MAX_TOKENS = 4096
 """Anthropic requires a limit. Every Claude takes this one."""
 
-_VENDOR_OPTIONS = frozenset({"container", "context_management", "inference_geo", "mcp_servers"})
+_VENDOR_OPTIONS = frozenset({"container", "inference_geo", "mcp_servers"})
 """Parameters of Anthropic's own API that no cloud's has. `anthropic_beta` is a header there."""
 
 FEATURES = frozenset(Feature) - {

@@ -44,16 +44,19 @@ from .blocks import (
     is_plain_text,
 )
 
-OPTIONS = frozenset({"anthropic_beta", "cache_control", "output_config", "output_format"})
+OPTIONS = frozenset(
+    {"anthropic_beta", "cache_control", "context_management", "output_config", "output_format"}
+)
 """Documented parameters with no neutral name. Of `output_config` the members `effort` and `format`
 have one and stand in `reasoning` and `output_schema`; so does `output_format`, the older name of
 `output_config.format`."""
 
 _BETAS = "anthropic_beta"
 
-DROPPABLE_OPTIONS = frozenset({"anthropic_beta", "cache_control"})
-"""Options that change no meaning: a beta of Anthropic's steers what Anthropic's server does, and
-`cache_control` of the whole request what it keeps."""
+DROPPABLE_OPTIONS = frozenset({"anthropic_beta", "cache_control", "context_management"})
+"""Options that change no meaning: a beta of Anthropic's steers what Anthropic's server does,
+`cache_control` of the whole request what it keeps, and `context_management` what it forgets of a
+long conversation."""
 
 _REQUEST_KEYS = OPTIONS | frozenset(
     "max_tokens messages system temperature top_p top_k stop_sequences tools tool_choice thinking "

@@ -9,6 +9,8 @@ from axonflow_core.calls.variables import Variables, is_service_url
 
 DEFAULT_MODEL = "claude-sonnet-5-5"
 ENDPOINT = "https://api.anthropic.com"
+BETAS, BETA_HEADER = "anthropic_beta", "anthropic-beta"
+"""Where betas of Anthropic's are named: the member of a request, and the header of a call."""
 API_VERSION = "2023-06-01"
 """The version of the API that the codec is written for: the only one since 2023."""
 

@@ -1,4 +1,8 @@
-"""Anthropic's API over a handler and a verifier."""
+"""Anthropic's API over a handler and a verifier.
+
+Clients name betas in the header `anthropic-beta`, whose place in a request is the option
+`anthropic_beta`: another form of the model says them in its own way, or leaves them out.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +10,18 @@ from collections.abc import Sequence
 from uuid import uuid4
 
 from axonflow_core.dialects.anthropic_messages import ERRORS
+from axonflow_core.endpoint.calls import Call
 from axonflow_core.endpoint.credentials import bearer_token, first_of, header
 from axonflow_core.endpoint.framings import NAMED_SSE
-from axonflow_core.endpoint.ingress import Ingress
+from axonflow_core.endpoint.ingress import Asked, Ingress, read_call
 from axonflow_core.endpoint.operations import Kind, ModelListing, Operation, listing_operations
 from axonflow_core.endpoint.wire import Wire
+from axonflow_core.frozen import evolve
 from axonflow_core.messages import Json
 from axonflow_core.plugin_spec import ModelDescription
 
 from .codec import CODEC, COUNTER
+from .config import BETA_HEADER, BETAS
 
 _TRANSPORT = frozenset({"model", "stream"})
 _CREATED = "2026-11-28T00:00:00Z"
@@ -47,12 +54,14 @@ WIRE = Wire(
     new_request_id=lambda: f"req_{uuid4().hex}",
     presented=first_of(header("x-api-key"), bearer_token),
     marks=frozenset(("anthropic-version",)),
+    call_headers=("content-type", BETA_HEADER),
     operations=(
         Operation(
             name="messages",
             kind=Kind.CHAT,
             path="/v1/messages",
             codec=CODEC,
+            surface=CODEC.surface,
             framing=NAMED_SSE,
             stream_member="stream",
             transport_members=_TRANSPORT,
@@ -70,4 +79,15 @@ WIRE = Wire(
 )
 
 
-INGRESS = Ingress(wire=WIRE)
+def _read(call: Call) -> Asked:
+    """What is asked in a call, with the betas of its header."""
+    named = call.headers.get(BETA_HEADER, "").split(",")
+    betas = [beta for beta in map(str.strip, named) if beta]
+    if betas and isinstance(call.json, dict):
+        own = call.json.get(BETAS)
+        merged = list(dict.fromkeys((*(own if isinstance(own, list) else ()), *betas)))
+        call = evolve(call, json={**call.json, BETAS: merged})
+    return read_call(call)
+
+
+INGRESS = Ingress(wire=WIRE, read=_read)

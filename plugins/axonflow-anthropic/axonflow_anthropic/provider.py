@@ -21,9 +21,8 @@ from axonflow_core.tables.errors import ErrorTable
 from axonflow_core.tables.models import ModelTable
 
 from .codec import CODEC, COUNTER
-from .config import API_VERSION, AnthropicConfig
+from .config import API_VERSION, BETA_HEADER, BETAS, AnthropicConfig
 
-_BETA_HEADER = "anthropic-beta"
 MESSAGES, COUNT = "/v1/messages", "/v1/messages/count_tokens"
 
 
@@ -51,9 +50,9 @@ class AnthropicService(HostedService):
         request = await super().request(call)
         if not self._betas:
             return request
-        asked = request.headers.get(_BETA_HEADER, "").split(",")
+        asked = request.headers.get(BETA_HEADER, "").split(",")
         betas = ",".join(dict.fromkeys(filter(None, (*self._betas, *asked))))
-        return evolve(request, headers={**request.headers, _BETA_HEADER: betas})
+        return evolve(request, headers={**request.headers, BETA_HEADER: betas})
 
 
 class AnthropicProvider(Counting, HostedProvider):
@@ -69,7 +68,7 @@ class AnthropicProvider(Counting, HostedProvider):
         headers=JSON_HEADERS,
         stream_headers=JSON_HEADERS,
         add_members=_addressed,
-        header_members={"anthropic_beta": _BETA_HEADER},
+        header_members={BETAS: BETA_HEADER},
     )
 
     def counting_route(self, model: str | None) -> UnaryRoute[TokenCounter]:

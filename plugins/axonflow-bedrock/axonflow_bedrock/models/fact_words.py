@@ -159,6 +159,7 @@ _WORDS: Mapping[str, Callable[[Any], Iterator[str]]] = {
     "cache_ttls": _ttls,
     "uncached": _listed("no cache point directly after: {}"),
     "reasoning": _reasoning,
+    "betas": _listed("betas of Anthropic's: {}"),
     "tool_names": _names("names of tools"),
     "tool_use_ids": _names("ids of tool calls"),
     "document_names": _names("names of documents"),

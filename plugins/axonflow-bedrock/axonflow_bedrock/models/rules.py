@@ -21,6 +21,7 @@ from axonflow_core.dialects.anthropic_messages.claudes import (
 from axonflow_core.frozen import evolve, frozen
 from axonflow_core.messages import ToolChoiceMode
 
+from .beta_rules import BETA_RULES
 from .media import with_media
 from .model_rule import CLAUDE, EVERY, claude, of_anthropic
 from .model_rule import CONVERSE as CONVERSE
@@ -403,7 +404,7 @@ _RULES: tuple[ModelRule, ...] = (
 )
 
 
-RULES = (*_RULES, *REASONING_RULES)
+RULES = (*_RULES, *REASONING_RULES, *BETA_RULES)
 """Every row, in the order in which they are combined."""
 
 

@@ -479,3 +479,26 @@ def test_a_call_costs_what_the_table_says_for_its_profile() -> None:
     assert price.cost_usd(Usage(0, 0, cache_write_1h_tokens=1, cache_write_tokens=1)) is None
     assert price.cost_usd(Usage(1)) is None
     assert provider.price(evolve(receipt, called="acme.unknown-1")) is None
+
+
+@pytest.mark.parametrize(
+    ("model", "taken", "refused"),
+    [
+        ("opus-4-5-20251101-v1:0", "tool-search-tool-2025-10-19", "context-1m-2025-08-07"),
+        ("sonnet-4-5-20250929-v1:0", "context-management-2025-06-27", "effort-2025-11-24"),
+        ("opus-4-7", "interleaved-thinking-2025-05-14", "context-management-2025-06-27"),
+        ("sonnet-4-20250514-v1:0", "context-1m-2025-08-07", "claude-code-20250219"),
+        ("3-7-sonnet-20250219-v1:0", "output-128k-2025-02-19", "interleaved-thinking-2025-05-14"),
+    ],
+)
+def test_a_claude_has_the_betas_of_its_rows_and_no_other(
+    model: str, taken: str, refused: str
+) -> None:
+    betas = facts_of(f"anthropic.claude-{model}", INVOKE, NO_FACTS).betas
+    assert betas is not None
+    assert taken in betas and refused not in betas
+
+
+def test_a_claude_that_no_row_of_betas_names_takes_none() -> None:
+    assert facts_of("anthropic.claude-sonnet-9", INVOKE, NO_FACTS).betas == frozenset()
+    assert facts_of("amazon.nova-lite-v1:0", CONVERSE, NO_FACTS).betas is None

@@ -1,0 +1,118 @@
+"""Anthropic's betas, and what each of them opens.
+
+A beta is a word with a date. Anthropic's own API takes it in the header `anthropic-beta`, a cloud
+in the body, and a cloud refuses the whole call for a beta that it does not have, as it does for a
+parameter whose beta was not named. So both go or both stay: of a request in another form than the
+model's, the betas that the model's service does not take are left out, and with them the parameters
+that they alone would open. None of these changes what is asked; all of it is reported.
+
+Sources: Anthropic's API reference, "Beta headers", and its pages of tool search, tool use examples,
+context editing, compaction, fast mode and prompt caching; AWS user guide, "Tool use" and "Fallback
+credit for refused requests"; anthropics/claude-code#49370 and #82549 ("invalid beta flag", "Extra
+inputs are not permitted"), November 2026.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from axonflow_core.codec.json_members import unknown_members
+from axonflow_core.frozen import evolve
+from axonflow_core.messages import (
+    BuiltinTool,
+    CachePoint,
+    CompletionRequest,
+    ContentBlock,
+    Json,
+    Tool,
+)
+
+from .blocks import rewritten
+from .model import Model
+
+BETAS = "anthropic_beta"
+
+_ON_CLOUDS: Mapping[str, tuple[str, ...]] = {
+    "advanced-tool-use-2025-11-20": ("tool-search-tool-2025-10-19", "tool-examples-2025-10-29"),
+}
+"""A beta of Anthropic's own API -> the names that clouds have for it."""
+
+_OF_REQUEST: Mapping[str, tuple[str, ...]] = {
+    "context_management": ("context-management-", "compact-"),
+    "fallback_credit_token": ("fallback-credit-",),
+    "fallbacks": ("server-side-fallback-",),
+    "speed": ("fast-mode-",),
+}
+_OF_TOOLS: Mapping[str, tuple[str, ...]] = {
+    "defer_loading": ("tool-search-tool-",),
+    "eager_input_streaming": ("fine-grained-tool-streaming-",),
+    "input_examples": ("tool-examples-",),
+}
+_OF_CACHE_POINTS: Mapping[str, tuple[str, ...]] = {"scope": ("prompt-caching-scope-",)}
+"""Parameter -> how the betas begin of which each opens it: parameters of the request, of a tool,
+and of `cache_control`."""
+
+
+def fit_betas(request: CompletionRequest, model: Model) -> CompletionRequest:
+    """The request with the betas that the service takes, and without what none of them opens; the
+    service's own clients know what it takes."""
+    taken = model.facts.betas
+    if taken is None or model.client is None or model.client.name == model.codec.name:
+        return request
+    named = request.options.get(BETAS)
+    betas = [beta for beta in named if isinstance(beta, str)] if isinstance(named, list) else []
+    kept = [beta for beta in dict.fromkeys(_as_clouds_name(betas)) if beta in taken]
+    left = [beta for beta in betas if not {beta, *_ON_CLOUDS.get(beta, ())} & {*kept}]
+    if left:
+        why = f"{model.name} is served without: {', '.join(beta[:60] for beta in left)}"
+        model.drops(BETAS, f"{len(left)} of {len(betas)} not sent", why)
+    options = unknown_members(request.options, frozenset({BETAS}))
+    options = {**options, BETAS: kept} if kept else options
+    return _without_closed(evolve(request, options=options), model, tuple(kept))
+
+
+def _as_clouds_name(betas: Iterable[str]) -> Iterator[str]:
+    for beta in betas:
+        yield beta
+        yield from _ON_CLOUDS.get(beta, ())
+
+
+def _without_closed(
+    request: CompletionRequest, model: Model, kept: tuple[str, ...]
+) -> CompletionRequest:
+    """The request without the parameters that none of the betas `kept` opens."""
+    of_request, of_tools, of_points = (
+        frozenset(name for name, openers in table.items() if not _opens(kept, openers))
+        for table in (_OF_REQUEST, _OF_TOOLS, _OF_CACHE_POINTS)
+    )
+    left: dict[str, None] = {}
+
+    def bare(members: Mapping[str, Json], closed: frozenset[str]) -> Mapping[str, Json]:
+        found = closed.intersection(members)
+        left.update(dict.fromkeys(sorted(found)))
+        return unknown_members(members, closed) if found else members
+
+    def tool(item: Tool | BuiltinTool | CachePoint) -> Tool | BuiltinTool | CachePoint:
+        if isinstance(item, BuiltinTool):
+            return evolve(item, settings=bare(item.settings, of_tools))
+        return evolve(item, extra=bare(item.extra, of_tools)) if isinstance(item, Tool) else item
+
+    def block(item: ContentBlock) -> ContentBlock:
+        if not isinstance(item, CachePoint) or not item.extra:
+            return item
+        return evolve(item, extra=bare(item.extra, of_points))
+
+    opened = evolve(
+        request,
+        tools=tuple(map(tool, request.tools)),
+        options=bare(request.options, of_request),
+        extra=bare(request.extra, of_request),
+    )
+    opened = rewritten(opened, block)
+    for name in left:
+        model.drops(name, "not sent", f"no beta that {model.name} takes opens it")
+    return opened if left else request
+
+
+def _opens(kept: Iterable[str], openers: tuple[str, ...]) -> bool:
+    return any(beta.startswith(openers) for beta in kept)
