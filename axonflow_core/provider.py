@@ -246,6 +246,8 @@ class NativeCall:
     """The body as it came, byte for byte. It is sent only while `request` is what it says."""
     headers: Mapping[str, str] = field(default=EMPTY, repr=False)
     """Headers of the client's call that go with its body: names in lower case."""
+    is_counted: bool = False
+    """Whether the tokens of the request are to be counted, and nothing answers it."""
     read_request: Any = hidden(default=Factory(lambda call: call.request, takes_self=True))
     """The request as it was read from the body: the one that `evolve` leaves where it changes
     `request`. Where the two differ, the body is not sent."""

@@ -126,7 +126,7 @@ class RoutedProvider(ABC):
         self, call: NativeCall, *, model: str | None = None, timeout_s: float | None = None
     ) -> ForwardedAnswer:
         """As `SupportsForwarding.forward`."""
-        if not isinstance(call.request, CompletionRequest):
+        if call.is_counted or not isinstance(call.request, CompletionRequest):
             return await forwarded(self, call, model, timeout_s)
         prepare = self._caller.prepare_native
         native = prepare(call, self._route(model), is_streamed=False, timeout_s=timeout_s)

@@ -27,6 +27,7 @@ from axonflow_core.provider import (
     Provider,
     SupportsEmbedding,
     SupportsReranking,
+    SupportsTokenCounting,
 )
 from axonflow_core.retrieval import EmbeddingRequest, Encoding, RerankRequest, Vector
 from axonflow_core.stream import Batch
@@ -37,7 +38,7 @@ async def forwarded(
 ) -> ForwardedAnswer:
     """The whole answer to `call`, as its client's dialect can hold it. Errors as
     `Provider.complete`; `RequestError` where the provider has no such calls."""
-    ask = _UNARY.get(type(call.request))
+    ask = _count if call.is_counted else _UNARY.get(type(call.request))
     if ask is not None:
         return ForwardedAnswer(await ask(provider, call.request, model, timeout_s))
     fitted = fit_for_client(call.request, call.codec)
@@ -116,6 +117,14 @@ def _in_base64(vector: Vector) -> Vector:
         packed.byteswap()
     text = b64encode(packed.tobytes()).decode()
     return evolve(vector, values=text, encoding=Encoding.BASE64)
+
+
+async def _count(
+    provider: Provider, request: Any, model: str | None, timeout_s: float | None
+) -> Any:
+    if not isinstance(provider, SupportsTokenCounting):
+        raise _unsupported("token counting")
+    return await provider.count(request, model=model, timeout_s=timeout_s)
 
 
 async def _rerank(

@@ -433,10 +433,12 @@ def _score(row: ErrorRow, read: ReadError) -> int:
     return has_code + has_status + (_BY_TYPE if read.type and read.type == row.type else 0)
 
 
-def _fitness(row: ErrorRow, error: ProviderError) -> tuple[int, bool, bool]:
-    """The most particular class, then the name that the error came with, then its retryability."""
+def _fitness(row: ErrorRow, error: ProviderError) -> tuple[int, bool, bool, bool]:
+    """The most particular class, then the name that the error came with, then its retryability,
+    then its status."""
     is_named = error.native_code is not None and error.native_code in (row.code, row.type)
-    return len(row.error.__mro__), is_named, row.retries is error.is_retryable
+    is_retried_alike = row.retries is error.is_retryable
+    return len(row.error.__mro__), is_named, is_retried_alike, row.status == error.status
 
 
 def _facts(error: ProviderError) -> dict[str, Json]:

@@ -28,10 +28,10 @@ from axonflow_core.codec.unary import Unary
 from axonflow_core.frozen import frozen
 from axonflow_core.messages import Completion, CompletionRequest, Json
 from axonflow_core.provider import CompletionStream, ForwardedAnswer, NativeCall
-from axonflow_core.stream import Batch
+from axonflow_core.stream import Batch, StreamEvent
 
 from .calls import Call, Chunks, NativeAnswer
-from .operations import AnswerForm, Encoder
+from .operations import AnswerForm, Encoder, Kind
 
 Q = TypeVar("Q")
 A = TypeVar("A")
@@ -97,27 +97,25 @@ class Conversation:
     async def chunks(self, context: StreamContext, stream: CompletionStream) -> Chunks:
         """A streamed answer, closed at the end or when the client has left. The chunks of one read
         leave together."""
-        encoder = self.encoder(context)
+        encoder, is_in_pieces = self.encoder(context), self.is_in_pieces
         keeps_frames = self.form.keeps_frames(self.call.json)
+        whole: list[StreamEvent] = []
         async with stream:
-            reads = reads_of(stream) if self.is_in_pieces else _in_one_batch(stream)
-            async for batches in reads:
+            async for batches in reads_of(stream):
                 if keeps_frames and stream.native is not None:
                     yield (stream.native,)
+                elif not is_in_pieces:
+                    whole += chain.from_iterable(batches)
                 elif chunks := tuple(chain.from_iterable(map(encoder.encode, batches))):
                     yield chunks
+        if whole:
+            yield tuple(encoder.encode(tuple(whole)))
 
 
 async def reads_of(stream: CompletionStream) -> AsyncGenerator[tuple[Batch, ...], None]:
     """The batches of a stream, those of one network read together."""
     while batches := await stream.read():
         yield batches
-
-
-async def _in_one_batch(stream: CompletionStream) -> AsyncGenerator[tuple[Batch, ...], None]:
-    """The whole stream as a single batch, for a family whose answer cannot be sent in pieces."""
-    events = [event async for batch in stream for event in batch]
-    yield (tuple(events),)
 
 
 @frozen(kw_only=True)
@@ -140,6 +138,7 @@ class UnaryCall(Generic[Q, A]):
             request=self.request,
             body=self.call.body,
             headers=self.form.request_headers(self.call.headers),
+            is_counted=self.call.operation.kind is Kind.COUNT,
         )
 
     def answer(self, answer: A) -> NativeAnswer:

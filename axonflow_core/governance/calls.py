@@ -31,7 +31,7 @@ from axonflow_core.messages import Completion, CompletionRequest, Usage
 from axonflow_core.policy.rules import Mode, Phase
 from axonflow_core.policy.terms import Surface
 from axonflow_core.provider import CompletionStream, ForwardedAnswer, NativeCall, Provider
-from axonflow_core.routing.router import COUNTING, Router
+from axonflow_core.routing.router import Router
 from axonflow_core.routing.run import Plan, Tell
 from axonflow_core.routing.targets import Target
 
@@ -207,21 +207,18 @@ class Governance:
             return None
         native, wish = _native_of(native, request), wish_of(call)
         chose = self._told(trail)
-        if call.is_counted:  # which costs nothing
-            plan = self.router.fixed(wish, COUNTING)
-            chose(plan.targets[0])
-            count = await self.router.count(request, plan, timeout_s=call.timeout_s, tell=chose)
-            trail.measured(Usage())
-            return ForwardedAnswer(count)
         plan = self.router.plan_of(native, wish)
         chose(plan.targets[0])
-        afforded = await self._room.found(plan, chose, request, trail)
+        # Counting costs nothing.
+        afforded: Plan | None = plan
+        if not native.is_counted:
+            afforded = await self._room.found(plan, chose, request, trail)
         if afforded is None:
             return None
         forwarded = await self.router.forward(
             native, afforded, timeout_s=call.timeout_s, tell=chose
         )
-        trail.measured(forwarded.answer.usage)
+        trail.measured(Usage() if native.is_counted else forwarded.answer.usage)
         return forwarded
 
     async def _passed(

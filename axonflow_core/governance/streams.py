@@ -129,7 +129,7 @@ class GovernedStream(CompletionStream):
             self._seen.add(batches)
             if screen is None:
                 passed = Passed(batches, self._stream.native)
-            else:
+            elif batches:
                 screen.add(batches, self._stream.native)
                 if screen.is_due:
                     await _search(screen)

@@ -107,8 +107,6 @@ class GovernedCall:
     timeout_s: float | None = None
     is_made: bool = True
     """Whether a model is called; otherwise the call is only checked and recorded."""
-    is_counted: bool = False
-    """Whether the tokens of the request are counted, and nothing answers it."""
     copy_of: str | None = None
     """The id of the call that this one is a shadow of (`governance.shadows`)."""
     team: str | None = None

@@ -15,7 +15,6 @@ from axonflow_core.budgets.refusals import Refusal
 from axonflow_core.codec import StreamContext
 from axonflow_core.endpoint.calls import Chunks, NativeAnswer
 from axonflow_core.endpoint.conversation import Conversation, UnaryCall
-from axonflow_core.endpoint.operations import Kind
 from axonflow_core.errors import PolicyBlocked, Throttled
 from axonflow_core.frozen import evolve
 from axonflow_core.governance.caller import Caller
@@ -59,16 +58,14 @@ async def measured(
 def _governed(
     caller: Caller, asked: Conversation | UnaryCall[Any, Any], timeout_s: float
 ) -> GovernedCall:
-    operation = asked.call.operation
     return GovernedCall(
         caller=caller,
         request=asked.request,
         native=asked.native,
         mode=MODE,
-        request_type=operation.name,
+        request_type=asked.call.operation.name,
         model=asked.call.model,
         timeout_s=timeout_s,
-        is_counted=operation.kind is Kind.COUNT,
     )
 
 

@@ -333,12 +333,7 @@ class Router:
         return await Run(self, plan, _nobody_is_told).answered(ask, timeout_s)
 
     async def count(
-        self,
-        request: CompletionRequest,
-        whom: Wish | Plan = ANYONE,
-        *,
-        timeout_s: float | None = None,
-        tell: Tell = _nobody_is_told,
+        self, request: CompletionRequest, wish: Wish = ANYONE, *, timeout_s: float | None = None
     ) -> TokenCount:
         """The tokens of `request`, as the model counts them that a call goes to first."""
 
@@ -347,8 +342,8 @@ class Router:
         ) -> TokenCount:
             return await provider.count(request, model=model, timeout_s=left_s)
 
-        plan = whom if isinstance(whom, Plan) else self.fixed(whom, COUNTING)
-        return await Run(self, plan, tell).answered(ask, timeout_s)
+        plan = self.fixed(wish, COUNTING)
+        return await Run(self, plan, _nobody_is_told).answered(ask, timeout_s)
 
     def plan_of(self, call: NativeCall, wish: Wish, *, is_streamed: bool = False) -> Plan:
         """The targets of a client's own call, as `choose` and `fixed`."""
@@ -356,6 +351,8 @@ class Router:
             return self.fixed(wish, EMBEDDINGS)
         if isinstance(call.request, RerankRequest):
             return self.choose(wish, ability=RERANKING)
+        if call.is_counted:
+            return self.fixed(wish, COUNTING)
         return self.choose(wish, call.request, is_streamed=is_streamed)
 
     def heard(self, target: Target, seconds: float, *, is_streamed: bool, plan: Plan) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import unquote
 
 import orjson
 from attrs import field, frozen
@@ -114,15 +116,19 @@ class Served:
         scope = {
             "type": "http",
             "method": method,
-            "path": path,
+            "path": unquote(path),
             "raw_path": path.encode(),
             "query_string": query.encode(),
             "headers": [(name.encode(), value.encode("latin-1")) for name, value in sent.items()],
         }
         messages: list[dict[str, Any]] = []
 
+        bodies = [raw]
+
         async def receive() -> dict[str, Any]:
-            return {"type": "http.request", "body": raw, "more_body": False}
+            if not bodies:
+                await asyncio.Event().wait()  # the client stays
+            return {"type": "http.request", "body": bodies.pop(), "more_body": False}
 
         async def send(message: dict[str, Any]) -> None:
             messages.append(message)

@@ -147,8 +147,10 @@ class BedrockProvider:
     async def forward(
         self, call: NativeCall, *, model: str | None = None, timeout_s: float | None = None
     ) -> ForwardedAnswer:
+        if call.is_counted:
+            return await self._forward_count(call, model, timeout_s)
         if isinstance(call.codec, EmbeddingCodec | RerankCodec):
-            unary = self.resolver.unary(type(call.codec), model)
+            unary = self.resolver.unary(type(call.codec), model, asked=call.codec)
             if call.codec.name != unary.codec.name:
                 return await forwarded(self, call, model, timeout_s)
             return await self._caller.unary.forward(unary, call, measured, timeout_s)
@@ -382,6 +384,17 @@ class BedrockProvider:
                     return await count(other)
             raise
 
+    async def _forward_count(
+        self, call: NativeCall, model: str | None, timeout_s: float | None
+    ) -> ForwardedAnswer:
+        """The count of a client's own request, under the id that it names, else as `count`."""
+        chat = self.resolver.chat(model)
+        if self.resolver.counts_by(call.codec, chat):
+            route = unary_route(chat.address, call.codec, chat.facts, "count-tokens")
+            with suppress(Uncountable, ModelNotFound):
+                return await self._caller.unary.forward(route, call, _unmeasured, timeout_s)
+        return await forwarded(self, call, model, timeout_s)
+
     async def _count(
         self,
         request: CompletionRequest,
@@ -466,3 +479,8 @@ def _carried(request: CompletionRequest, surface: str, facts: ModelFacts) -> Com
     from .converse.model_fields import carry_betas  # with it comes all of Converse's codec
 
     return carry_betas(request, facts.base_id)
+
+
+def _unmeasured(count: TokenCount, headers: Mapping[str, str]) -> TokenCount:
+    """A count is not billed."""
+    return count

@@ -162,14 +162,18 @@ class ModelResolver:
             model_id=given, base_id=base_id or "", default_max_tokens=self._config.max_tokens
         )
 
-    def unary(self, kind: type[C], model: str | None) -> UnaryRoute[C]:
-        """The codec for a model that embeds or reranks. `UndetectedFamily`."""
+    def unary(self, kind: type[C], model: str | None, *, asked: C | None = None) -> UnaryRoute[C]:
+        """The codec for a model that embeds or reranks. `UndetectedFamily`, unless a client says by
+        its own body, which is in the form of `asked`, what a model is of which nothing else does.
+        """
         given = model or self._config.model
         model_id, base_id, family = self._described(given)
         if family is not None:
             codec = self._codecs.find_by_name(kind, family)
         elif base_id is not None:
             codec = self._unary_codec(kind, base_id, model_id)
+        elif asked is not None:
+            codec = asked
         else:
             raise self._undescribed(model_id, self._codecs.names_of(kind))
         self._refuse_other_families(given, codec)
@@ -228,6 +232,14 @@ class ModelResolver:
             return self._codecs.find(TokenCounter, base_id, chat.surface.name)
         except UndetectedFamily:
             return self._codecs.find(TokenCounter, base_id, CONVERSE_CODECS)
+
+    def counts_by(self, codec: object, chat: Route) -> bool:
+        """Whether `codec` is what counts for a model, in that form of request."""
+        if not isinstance(codec, TokenCounter):
+            return False
+        with suppress(UndetectedFamily):
+            return self._codecs.find(TokenCounter, chat.facts.base_id, codec.surface) is codec
+        return False
 
     def _described(self, given: str) -> tuple[ModelId, str | None, str | None]:
         """The id, the base id and the family, as far as id and configuration say them."""

@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping
 from axonflow_core.codec.errors import ErrorCodec, ErrorRow
 from axonflow_core.errors import (
     InvalidCall,
+    ModelNotFound,
     ProfileRequired,
     ProviderError,
     ProviderTimeout,
@@ -72,6 +73,8 @@ def _rows() -> Iterator[ErrorRow]:
             )
 
 
+_UNKNOWN_ID = ErrorRow(error=ModelNotFound, status=400, code="ValidationException")
+"""How Bedrock reports an id that names nothing (recorded)."""
 _PROFILE = ErrorRow(error=ProfileRequired, status=400, code="ValidationException")
 _INTERNAL = ErrorRow(error=ProviderError, status=500, code="InternalServerException")
 _EXHAUSTED = ErrorRow(
@@ -142,7 +145,7 @@ def _error_in(native: Json) -> dict[str, Json]:
 
 ERRORS = ErrorCodec(
     name="bedrock",
-    rows=(*_rows(), _PROFILE, _INTERNAL),
+    rows=(*_rows(), _UNKNOWN_ID, _PROFILE, _INTERNAL),
     upstream=_INTERNAL,
     exhausted=_EXHAUSTED,
     evidence="recorded traffic and the bedrock-runtime service model, API 2023-09-30",

@@ -10,9 +10,13 @@ something that no other does.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import suppress
+
 from axonflow_core.codec import FamilyCodec, ModelFacts
 from axonflow_core.codec.registry import CodecRegistry
-from axonflow_core.errors import MalformedRequest, UndetectedFamily
+from axonflow_core.codec.unary import EmbeddingCodec
+from axonflow_core.errors import DecodeError, EncodeError, MalformedRequest, UndetectedFamily
 from axonflow_core.messages import Json
 
 from ..families import imported, marketplace
@@ -60,13 +64,37 @@ def codec_of_call(
             return codecs.for_name(imported.form_of(body), surface)
         if model.kind is Kind.SAGEMAKER_ENDPOINT and "prompt" in body:
             return codecs.for_name(marketplace.TGI.name, surface)
-        if (
-            model.given.startswith("arn:")
-            and model.kind in _OURS
-            and (name := next((name for mark, name in _MARKS.items() if mark in body), None))
-        ):
+        if model.given.startswith("arn:") and model.kind in _OURS and (name := _marked(body)):
             return codecs.for_name(name, surface)
     raise UndetectedFamily(f"neither the id {model.given} nor its body says which family it is")
+
+
+def codec_in_body(codecs: CodecRegistry, body: Json, surface: str) -> FamilyCodec | None:
+    """The codec of a call whose model has a name that is none of Bedrock's ids; None where the body
+    does not say which it is."""
+    if surface == CONVERSE_CODECS:
+        return codecs.for_base_id("", surface)
+    name = _marked(body) if isinstance(body, dict) else None
+    return None if name is None else codecs.for_name(name, surface)
+
+
+def unary_in_body(codecs: CodecRegistry, model: ModelId, body: Json) -> EmbeddingCodec | None:
+    """The codec of an embedding model whose ARN does not say which it is: the one that knows every
+    member of the body."""
+    if model.base_id is not None or not model.given.startswith("arn:"):
+        return None
+    for codec in codecs.of_kind(EmbeddingCodec):
+        with suppress(DecodeError, EncodeError, MalformedRequest):
+            request = codec.decode_request(body, ModelFacts())
+            codec.encode_request(request, ModelFacts())
+            if not request.extra:
+                return codec
+    return None
+
+
+def _marked(body: Mapping[str, Json]) -> str | None:
+    """The codec of the family whose requests alone have a member that the body has."""
+    return next((name for mark, name in _MARKS.items() if mark in body), None)
 
 
 def _reads(codec: FamilyCodec, body: Json) -> bool:

@@ -7,6 +7,7 @@ server, its secret key that client's secret. An API key is a secret as it is.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 
@@ -15,13 +16,17 @@ from axonflow_core.codec.registry import CodecRegistry
 from axonflow_core.endpoint.calls import Call
 from axonflow_core.endpoint.credentials import basic, bearer_token, first_of, header
 from axonflow_core.endpoint.ingress import Asked, Clients, Ingress
+from axonflow_core.errors import RequestError, UndetectedFamily
+from axonflow_core.frozen import evolve
 from axonflow_core.http.asgi import ReceivedRequest
 
 from ..aws.signing import ClientKey, KeyRing, access_key_of
 from ..models.model_id import parse_model_id, vendors_of
+from .body_form import codec_in_body, unary_in_body
 from .conversation import codec_for, read_call, read_count, read_unary
-from .endpoint import WIRE, refused_signature
-from .operations import COUNT_TOKENS, INVOKE
+from .endpoint import WIRE, ServiceException, invalid_call, refused_signature
+from .listings import LISTINGS
+from .operations import COUNT_TOKENS, INVOKE, OPERATIONS
 from .surfaces import unary_codec_for
 
 _MAX_RINGS = 1_024
@@ -31,20 +36,39 @@ _KEY = first_of(bearer_token, basic, header("x-api-key"))
 def ingress(codecs: CodecRegistry) -> Ingress:
     """The way in, for the models that `codecs` read."""
     return Ingress(
-        wire=WIRE,
+        wire=evolve(WIRE, operations=(*OPERATIONS, *LISTINGS)),
         read=partial(_read, codecs, vendors_of(codecs)),
         verifier=_Signatures,
     )
 
 
 def _read(codecs: CodecRegistry, vendors: frozenset[str], call: Call) -> Asked:
-    model_id = parse_model_id(call.model, vendors)
+    try:
+        model_id = parse_model_id(call.model, vendors)
+    except RequestError:
+        raise _unknown_model() from None
     facts = ModelFacts(model_id=call.model, base_id=model_id.base_id or "")
     if call.operation is COUNT_TOKENS:
-        return read_count(call, codecs, facts)
-    if call.operation is INVOKE and (unary := unary_codec_for(codecs, facts.base_id)) is not None:
-        return read_unary(call, unary, facts)
-    return read_call(call, codec_for(call, model_id, codecs), facts)
+        with suppress(UndetectedFamily):
+            return read_count(call, codecs, facts)
+        raise invalid_call("The provided model doesn't support counting tokens.")
+    if call.operation is INVOKE:
+        unary = unary_codec_for(codecs, facts.base_id) or unary_in_body(codecs, model_id, call.json)
+        if unary is not None:
+            return read_unary(call, unary, facts)
+    try:
+        codec = codec_for(call, model_id, codecs)
+    except UndetectedFamily:  # a name of the server's own, or nothing
+        in_body = codec_in_body(codecs, call.json, call.operation.surface)
+        if in_body is None:
+            raise _unknown_model() from None
+        codec, facts = in_body, ModelFacts(model_id=call.model)
+    return read_call(call, codec, facts)
+
+
+def _unknown_model() -> ServiceException:
+    """Bedrock's own words for an id that names nothing (recorded)."""
+    return invalid_call("The provided model identifier is invalid.")
 
 
 class _Signatures:
