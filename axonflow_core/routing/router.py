@@ -104,6 +104,9 @@ class Router:
             default_provider=self.rules.default_provider,
             draw=draw,
         )
+        self.is_listening = self.rules.strategy is Strategy.LATENCY
+        """Whether `heard` is to be told of every answer, and not only of those of plans that go on
+        with a conversation."""
         self._conversations = Conversations()
         self._limited: dict[str, SupportsLimits] = {
             name: each for name, each in providers.items() if isinstance(each, SupportsLimits)

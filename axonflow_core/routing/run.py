@@ -15,7 +15,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from axonflow_core.calls.attempts import failed_attempt
-from axonflow_core.calls.budget import BUDGET, FREE
+from axonflow_core.calls.budget import BUDGET, FREE, RetryBudget
 from axonflow_core.errors import (
     AxonFlowError,
     ConfigError,
@@ -73,7 +73,6 @@ class Run:
     _is_extra = False
     """Whether something was sent already, so that another call is one too many."""
     _is_hedged = False
-    _under_way: tuple[Target, ...] = ()
     _outrun: tuple[Target, ...] = ()
     """Those that were asked beside the one that answered."""
 
@@ -85,35 +84,49 @@ class Run:
         self._tell = tell
         self._is_streamed = is_streamed
 
-    async def answered(self, ask: Ask[T], timeout_s: float | None) -> T:
+    def answered(self, ask: Ask[T], timeout_s: float | None) -> Coroutine[Any, Any, T]:
         """The answer of the first target that gives one."""
         ends_at = None if timeout_s is None else self._router.now() + timeout_s
-        targets, hedge_s = iter(self._plan.targets), self._plan.hedge_s
-        asking = self._next_answer(targets, ask, timeout_s, ends_at)
-        if hedge_s is None:
-            found = await asking
-        else:
-            from .hedging import first_answer  # with it comes asyncio, which other calls need not
+        targets = iter(self._plan.targets)
+        if self._plan.hedge_s is None:
+            return self._next_answer(targets, ask, timeout_s, ends_at)
+        return self._first_answer(targets, ask, timeout_s, ends_at, self._plan.hedge_s)
 
-            found = await first_answer(
-                asking,
-                lambda: self._hedged(targets, ask, timeout_s, ends_at),
-                hedge_s,
-                _discarded,
-            )
-            if found is not None:
-                self._outrun = tuple(each for each in self._under_way if each is not found[0])
-                self._tell(found[0])
+    async def _first_answer(
+        self,
+        targets: Iterator[Target],
+        ask: Ask[T],
+        timeout_s: float | None,
+        ends_at: float | None,
+        hedge_s: float,
+    ) -> T:
+        """The first answer of two targets, where the first of them is silent for so long."""
+        from .hedging import first_answer  # with it comes asyncio, which other calls need not
+
+        under_way: list[Target] = []
+
+        async def one() -> tuple[Target, T] | None:
+            asked: list[Target] = []
+            try:
+                answer = await self._next_answer(
+                    targets, ask, timeout_s, ends_at, (asked, under_way)
+                )
+            except _NobodyLeft:
+                return None
+            return asked[-1], answer
+
+        def second() -> Coroutine[Any, Any, tuple[Target, T] | None]:
+            # Nobody asked for this call, so its target's budget pays.
+            self._is_extra = self._is_hedged = True
+            return one()
+
+        found = await first_answer(one(), second, hedge_s, _discarded)
         if found is None:
             raise self._last_word()
-        return found[1]
-
-    def _hedged(
-        self, targets: Iterator[Target], ask: Ask[T], timeout_s: float | None, ends_at: float | None
-    ) -> Coroutine[Any, Any, tuple[Target, T] | None]:
-        """The second of two calls: one that nobody asked for, so its target's budget pays."""
-        self._is_extra = self._is_hedged = True
-        return self._next_answer(targets, ask, timeout_s, ends_at)
+        target, answer = found
+        self._outrun = tuple(each for each in under_way if each is not target)
+        self._tell(target)
+        return answer
 
     async def _next_answer(
         self,
@@ -121,8 +134,10 @@ class Run:
         ask: Ask[T],
         timeout_s: float | None,
         ends_at: float | None,
-    ) -> tuple[Target, T] | None:
-        """The first of `targets` that answers, and its answer; None where none does."""
+        noted: tuple[list[Target], list[Target]] | None = None,
+    ) -> T:
+        """The answer of the first of `targets` that gives one. Of one of two calls it is `noted`
+        whom it asked, and who is under way; such a one ends with `_NobodyLeft`."""
         router, left_s = self._router, timeout_s
         for target in targets:
             is_first = not (self._failed or self._is_hedged)
@@ -134,11 +149,12 @@ class Run:
             if trial is None:
                 self._shut += (target,)
                 continue
+            budget = router.budgets[target.provider]
             if is_first:
                 fare: float | None = FREE
-                router.budgets[target.provider].asked()
+                budget.asked()
             else:
-                fare = self._fare(target)
+                fare = self._fare(budget)
             if fare is None:
                 trial.left()
                 self._unpaid += (target,)
@@ -146,20 +162,29 @@ class Run:
             if self._failed:
                 _LOG.info("%s is asked in place of %s", target, self._failed[-1][0])
             self._tell(target)
-            self._under_way += (target,)
+            if noted is not None:
+                for each in noted:
+                    each.append(target)
             try:
-                return target, await self._tried(target, trial, fare, ask, left_s)
+                return await self._tried(target, trial, budget, fare, ask, left_s)
             except AxonFlowError as error:
-                self._under_way = tuple(each for each in self._under_way if each is not target)
+                if noted is not None:
+                    noted[1].remove(target)
                 self._note(target, error)
-        return None
+        raise self._last_word() if noted is None else _NobodyLeft
 
     async def _tried(
-        self, target: Target, trial: Trial, fare: float, ask: Ask[T], left_s: float | None
+        self,
+        target: Target,
+        trial: Trial,
+        budget: RetryBudget,
+        fare: float,
+        ask: Ask[T],
+        left_s: float | None,
     ) -> T:
         """The answer of `target`, whose trial and budget hear what came of it."""
         router = self._router
-        provider, budget = router.providers[target.provider], router.budgets[target.provider]
+        provider = router.providers[target.provider]
         if target.region is not None:
             provider = router.catalogue.provider(target)
         outer, is_extra = BUDGET.set(budget), self._is_extra
@@ -192,15 +217,15 @@ class Run:
         trial.succeeded(seconds)
         if is_extra:
             budget.arrived(fare)
-        router.heard(target, seconds, is_streamed=self._is_streamed, plan=self._plan)
+        if router.is_listening or self._plan.mark is not None:
+            router.heard(target, seconds, is_streamed=self._is_streamed, plan=self._plan)
         if self._is_streamed and isinstance(answer, CompletionStream):
             answer.broke = trial.broke
         return answer
 
-    def _fare(self, target: Target) -> float | None:
-        """What a call to `target`, which is not the first, costs its provider's budget; None where
+    def _fare(self, budget: RetryBudget) -> float | None:
+        """What a call to a target that is not the first costs its provider's budget; None where
         there is none left."""
-        budget = self._router.budgets[target.provider]
         if self._is_hedged:
             return FREE if budget.take() else None
         return budget.fare() if self._is_extra else FREE
@@ -288,6 +313,10 @@ class Run:
         )
         attempts = (*before, *receipt.failed_attempts) if before else receipt.failed_attempts
         return evolve(receipt, choice=choice, failed_attempts=attempts)
+
+
+class _NobodyLeft(Exception):
+    """One of two calls has nobody to ask any more."""
 
 
 _SHUT = "it may not be asked now"

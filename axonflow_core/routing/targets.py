@@ -32,15 +32,13 @@ class Target:
     region: str | None = None
     """The region that it is called in; None: the provider's own."""
     place: Place = field(init=False, eq=False, repr=False)
+    asked: str | None = field(init=False, eq=False, repr=False)
+    """The model that the provider is asked for; None leaves it to the provider, which may have
+    another for calls that are no chat."""
 
     def __attrs_post_init__(self) -> None:
         object.__setattr__(self, "place", (self.provider, self.region, self.model))
-
-    @property
-    def asked(self) -> str | None:
-        """The model that the provider is asked for; None leaves it to the provider, which may have
-        another for calls that are no chat."""
-        return None if self.is_default else self.model
+        object.__setattr__(self, "asked", None if self.is_default else self.model)
 
     def __str__(self) -> str:
         where = "" if self.region is None else f" in {self.region}"
