@@ -17,12 +17,15 @@ from __future__ import annotations
 import re
 from base64 import b64decode
 from codecs import getincrementaldecoder
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from functools import cache
+from itertools import compress
+from math import inf
+from operator import attrgetter
 from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
 
-from attrs import field, fields, has
+from attrs import fields, has
 
 from axonflow_core.frozen import evolve, frozen
 from axonflow_core.media import MediaKind, split_data_url, text_of_bytes, type_of_bytes
@@ -72,30 +75,23 @@ class TooManyTexts(Exception):
     """A value has more texts than whoever asked for them wants."""
 
 
-class _Few(list[Any]):
-    """A list of so many items at most."""
-
-    def __init__(self, most: int) -> None:
-        super().__init__()
-        self._most = most
-
-    def append(self, item: Any) -> None:
-        if len(self) >= self._most:
-            raise TooManyTexts
-        super().append(item)
-
-
-@frozen
-class ScreenedTexts:
+class ScreenedTexts(NamedTuple):
     """What a screen reads of a value, in its order."""
 
-    texts: list[tuple[Place, str]] = field(factory=list)
+    texts: list[tuple[Place, str]]
     """Those that another text may stand for."""
-    arguments: list[range] = field(factory=list)
+    arguments: list[range]
     """Which of `texts` are arguments of tools, or keys of these."""
-    reasoning: list[int] = field(factory=list)
+    reasoning: list[int]
     """Which of `texts` a model thought."""
-    fixed: list[FixedText] = field(factory=list)
+    fixed: list[FixedText]
+    most: float
+    """The most of them, or of the fixed ones, that are wanted."""
+
+    def check(self) -> None:
+        """Raise `TooManyTexts` where there are more."""
+        if len(self.texts) > self.most or len(self.fixed) > self.most:
+            raise TooManyTexts
 
 
 SIGNED_REASONING = "reasoning that has a signature"
@@ -181,11 +177,12 @@ def texts_in(value: Any) -> list[tuple[Place, str]]:
     return found
 
 
-def screened_texts(value: Any, *, most: int | None = None) -> ScreenedTexts:
+def screened_texts(value: Any, *, most: float = inf) -> ScreenedTexts:
     """Every text of `value` that a screen reads, by what may become of it. Names and ids, and the
     text in files, are among the fixed ones. `TooManyTexts` where there are more than `most`."""
-    screened = ScreenedTexts() if most is None else ScreenedTexts(_Few(most), fixed=_Few(most))
+    screened = ScreenedTexts([], [], [], [], most)
     _collect(value, (), screened.texts, screened)
+    screened.check()
     return screened
 
 
@@ -214,13 +211,17 @@ def _collect(
         for index, item in enumerate(value):
             if item:
                 _collect(item, (*place, index), found, screened)
-    elif has_fields := _text_fields(kind):
+                if screened is not None:
+                    screened.check()
+    elif (has_fields := _fields_of(kind, screened is not None)) is not None:
         _collect_fields(value, place, found, screened, has_fields)
     elif isinstance(value, Mapping):
         for key, member in value.items():
             found.append(((*place, Key(key)), key))
             if member:
                 _collect(member, (*place, key), found, screened)
+            if screened is not None:
+                screened.check()
     elif kind is int or kind is float:
         if _is_long(value):
             found.append((place, str(int(value))))
@@ -233,18 +234,20 @@ def _collect_fields(
     place: Place,
     found: list[tuple[Place, str]],
     screened: ScreenedTexts | None,
-    names: tuple[str, ...],
+    has: _Fields,
 ) -> None:
-    """As `_collect`, of a value with fields."""
-    kind: Any = type(value)
-    special = _special_fields(kind) if screened is not None else ()
-    for name in names:
-        if (member := getattr(value, name)) and type(member) is not int and name not in special:
+    """As `_collect`, of a value with fields, most of which are empty."""
+    for name in compress(has.names, has.members(value)):
+        member = getattr(value, name)
+        kind: Any = type(member)
+        if kind is str:
+            found.append(((*place, name), member))
+        elif kind is not int:
             _collect(member, (*place, name), found, screened)
-    if kind is Media and value.kind is not MediaKind.BASE64:
+    if type(value) is Media and value.kind is not MediaKind.BASE64:
         _collect(value.data, (*place, "data"), found, screened)
-    if screened is not None and special:
-        for name in special:
+    if screened is not None:
+        for name in has.special:
             if member := getattr(value, name):
                 _collect_special(value, name, member, (*place, name), screened)
 
@@ -300,6 +303,7 @@ def _add_to_schema(text: str, place: Place, screened: ScreenedTexts, known: set[
     if text not in _WORDS_OF_SCHEMAS and text not in known:
         known.add(text)
         screened.fixed.append(FixedText(place, text, "a schema"))
+        screened.check()
 
 
 def _is_long(number: float) -> bool:
@@ -342,28 +346,34 @@ def _decoded(data: str) -> bytes:
         return data.encode()
 
 
+class _Fields(NamedTuple):
+    """The fields of a class in which text may be."""
+
+    names: tuple[str, ...]
+    members: Callable[[Any], Sequence[Any]]
+    """What a value has in them, in their order."""
+    special: tuple[str, ...]
+    """Those that a screen treats in a way of its own."""
+
+
 @cache
-def _text_fields(kind: type[Any]) -> tuple[str, ...]:
-    """The fields of a class that may carry text; none of a class that is no value."""
+def _fields_of(kind: type[Any], is_screened: bool) -> _Fields | None:
+    """The fields of a class, for a screen or another reader; None for one that is no value."""
     if not has(kind):
-        return ()
-    names = (field.name for field in fields(kind))
+        return None
+    all_names = [field.name for field in fields(kind)]
+    of_screens = {*_NAMES, *_SCHEMAS, (ToolUse, "input"), (Reasoning, "text"), (Media, "data")}
+    special = tuple(name for name in all_names if is_screened and (kind, name) in of_screens)
     # Whether the data of a media is text depends on its kind.
-    return tuple(
-        name
-        for name in names
-        if (kind, name) not in _NO_TEXT
-        and (kind, name) not in _NAMES
-        and (kind, name) != (Media, "data")
-    )
+    others = {*_NO_TEXT, *_NAMES, (Media, "data"), *((kind, name) for name in special)}
+    names = tuple(name for name in all_names if (kind, name) not in others)
+    return _Fields(names, _getter(names), special)
 
 
-@cache
-def _special_fields(kind: type[Any]) -> tuple[str, ...]:
-    """The fields of a class that a screen treats in a way of its own."""
-    special = {*_NAMES, *_SCHEMAS, (ToolUse, "input"), (Reasoning, "text"), (Media, "data")}
-    names = (field.name for field in fields(kind))
-    return tuple(name for name in names if (kind, name) in special)
+def _getter(names: Sequence[str]) -> Callable[[Any], Sequence[Any]]:
+    if len(names) > 1:
+        return attrgetter(*names)
+    return lambda value: [getattr(value, name) for name in names]
 
 
 def _changed(value: Any, changes: Any) -> Any:

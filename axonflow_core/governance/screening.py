@@ -17,6 +17,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate, groupby
+from math import inf
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, cast
 
 from axonflow_core.frozen import evolve
@@ -110,9 +111,7 @@ def _weight_of(text: str) -> int:
 class Screened(Generic[T]):
     """A value and its texts by their labels."""
 
-    def __init__(
-        self, value: T, prompt_mode: Mode = Mode.PROMPT, *, most: int | None = None
-    ) -> None:
+    def __init__(self, value: T, prompt_mode: Mode = Mode.PROMPT, *, most: float = inf) -> None:
         """`TooManyTexts` where there are more than `most`."""
         self._value: T = value
         self.places: dict[str, Place] = {}
