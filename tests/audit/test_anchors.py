@@ -119,6 +119,23 @@ def test_database_and_anchor_put_back_together_are_found_by_a_witness_alone(
     assert not verified_with(database, anchor, copies.of(later, "witness")).is_valid
 
 
+@pytest.mark.exhaustive
+def test_a_thousand_rewinds_are_found_by_what_was_not_put_back_and_by_nothing_else(
+    copies: Copies,
+) -> None:
+    found = {"neither": 0, "anchor": 0, "both put back": 0, "witness": 0}
+    for seed in range(1_000):
+        earlier, later = rewound(copies, random.Random(seed))
+        database, anchor = copies.of(earlier, "audit.db"), copies.of(earlier, "anchor")
+        newer, witness = copies.of(later, "anchor"), copies.of(later, "witness")
+        found["neither"] += not verified_with(database).is_valid
+        found["anchor"] += not verified_with(database, newer).is_valid
+        found["both put back"] += not verified_with(database, anchor).is_valid
+        found["witness"] += not verified_with(database, anchor, witness).is_valid
+    print(f"rewinds found of 1000: {found}")  # noqa: T201
+    assert found == {"neither": 0, "anchor": 1_000, "both put back": 0, "witness": 1_000}
+
+
 async def test_a_chain_that_was_written_anew_by_whoever_has_the_key_is_found(
     database: Path, tmp_path: Path
 ) -> None:

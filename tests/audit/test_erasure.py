@@ -15,11 +15,13 @@ import orjson
 import pytest
 
 from axonflow_core.audit import erasure, holds, writer
-from axonflow_core.audit.batch import Transaction
+from axonflow_core.audit.batch import Transaction, Vault
 from axonflow_core.audit.databases.sqlite import SQLiteDatabase
 from axonflow_core.audit.erasure import Erasure
+from axonflow_core.audit.export import Exporter, ExportFolder, Form
 from axonflow_core.audit.holds import Hold
-from axonflow_core.audit.keys import MasterKey, TenantKey, open_text
+from axonflow_core.audit.kept import kept_record
+from axonflow_core.audit.keys import MasterKey, Signer, TenantKey, open_text
 from axonflow_core.audit.record import Kind
 from axonflow_core.audit.store import AuditStore
 from axonflow_core.errors import AuditError, RequestError
@@ -84,6 +86,44 @@ async def test_no_byte_of_a_key_or_a_text_is_left_while_a_server_goes_on(databas
     assert not any(part in files(database) for each in (wrapped, *texts) for part in _parts(each))
     assert hidden(database, "r")[0] is None
     assert verified(database).is_valid
+
+
+async def test_a_text_is_in_no_byte_of_the_store_its_wal_or_an_export_once_it_is_erased(
+    database: Path, tmp_path: Path
+) -> None:
+    async with opened(database, keeps_texts=True) as server:
+        await server.append(call(id="r", model="canary-model", texts={"request": CANARY}))
+        wrapped, commitment, texts = hidden(database, "r")
+        assert wrapped is not None
+        before = exported(database, tmp_path / "before")
+        assert readable(database, "r") == {"request": CANARY}  # the control
+        async with opened(database) as command:
+            outcome = await erase(command, "r")
+        assert wipe(database, outcome) is None
+        after = exported(database, tmp_path / "after")
+        everywhere = files(database) + after
+        assert not any(each in everywhere for each in (CANARY.encode(), wrapped, *texts))
+        assert readable(database, "r") == {}
+    assert b"canary-model" in after  # the control: the record is in it, and its names are
+    assert commitment.encode() in after and commitment.encode() in before
+    assert CANARY.encode() not in before
+    assert verified(database).is_valid
+
+
+def readable(database: Path, id: str) -> Mapping[str, str]:
+    """The texts of a record, as whoever has all keys reads them."""
+    with SQLiteDatabase(database).reading() as connection:
+        kept = kept_record(connection, Vault(KEYS), id)
+    assert kept is not None
+    return kept.texts
+
+
+def exported(database: Path, folder: Path) -> bytes:
+    """Every byte of an export."""
+    exporter = Exporter(ExportFolder(folder), Signer(KEYS), Form.RECORDS)
+    with SQLiteDatabase(database).reading() as connection:
+        assert exporter.step(connection, 1_000) is not None
+    return b"".join(path.read_bytes() for path in folder.iterdir())
 
 
 def _parts(content: bytes) -> Sequence[bytes]:
