@@ -48,7 +48,7 @@ FILES: Mapping[str, Faulty] = {
         ECHO + "conectors: {}\n", 5, 1, "unknown key `conectors`", "`connectors`"
     ),
     "unknown key like no other": Faulty(
-        ECHO + "zzz: 1\n", 5, 1, "unknown key `zzz`", "known keys: audit"
+        ECHO + "zzz: 1\n", 5, 1, "unknown key `zzz`", "known keys: agents, audit"
     ),
     "unknown key of a provider": Faulty(
         ECHO + "    wieght: 1\n", 5, 5, "unknown key `wieght`", "`weight`"

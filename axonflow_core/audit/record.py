@@ -45,6 +45,9 @@ class Kind(StrEnum):
     """A part of an export is whole."""
     BUDGET = "budget"
     """A budget was made, changed or removed through the API, or came to a threshold."""
+    PLAN = "plan"
+    """A plan was made or changed, begun, approved, cancelled, or is over. The calls of its steps
+    are each a `call`, whose fact `plan` names it."""
     ERASURE = "erasure"
     """What records hide was made unreadable: of those that are named, or of a whole tenant."""
     HOLD = "hold"

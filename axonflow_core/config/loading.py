@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from attrs import field
 
+from axonflow_core.config.agents import AgentConfig, PlansConfig
 from axonflow_core.config.budgets import unusable_budgets, unused_tenants
 from axonflow_core.config.clients import unusable_clients
 from axonflow_core.config.document import document_text, parse_document
@@ -29,6 +30,7 @@ from axonflow_core.config.nodes import (
     Unfit,
     section_of,
 )
+from axonflow_core.config.plans import unusable_plans
 from axonflow_core.config.policies import inconsistent, named_detectors, unguarded, variables_of
 from axonflow_core.config.routing import (
     considered,
@@ -185,6 +187,8 @@ class _File:
     budgets: Section | None = None
     models: Section | None = None
     routing: Section | None = None
+    agents: Section | None = None
+    plans: Section | None = None
     connectors: Section | None = None
 
     @version.validator
@@ -238,6 +242,7 @@ class _Loader:
             **self._routing(document, enabled),
         }
         parts["budgets"] = self._budgets(document, server, entries)
+        parts |= self._plans(document, entries)
         warnings = (*warnings, *unguarded(parts["policies"].variables))
         sound = {entry.name: entry for entry in providers if entry is not None}
         version = VERSION if file is None else file.version
@@ -306,6 +311,14 @@ class _Loader:
             return {}
         self._faults += unusable_budgets(node, server, providers or ())
         return self._try(node, dict[str, BudgetConfig], "budgets") or {}
+
+    def _plans(self, document: Section, providers: Section | None) -> Mapping[str, Any]:
+        """The sections `agents` and `plans`."""
+        plans, node = self._part(document, "plans", PlansConfig), document.given("agents")
+        self._faults += unusable_plans(document, providers or ())
+        if not isinstance(node, Section):
+            return {"plans": plans}
+        return {"plans": plans, "agents": self._try(node, dict[str, AgentConfig], "agents") or {}}
 
     def _try(self, node: Node, as_type: type[T], key: str) -> T | None:
         """The node as `as_type`; None, with its faults recorded, where it does not fit."""

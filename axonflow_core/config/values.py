@@ -11,6 +11,7 @@ from typing import Any
 from attrs import Factory, field, validators
 
 from axonflow_core.budgets.terms import OnExceed, Period, Scope, UnknownPrice
+from axonflow_core.config.agents import AgentConfig, PlansConfig
 from axonflow_core.config.faults import Fault, Place
 from axonflow_core.config.nodes import YAML_KEY, Section, section_of
 from axonflow_core.frozen import Unfit, frozen
@@ -289,6 +290,9 @@ class Config:
     """Name -> the targets that answer for it."""
     budgets: Mapping[str, BudgetConfig] = field(factory=dict, kw_only=True)
     """Id -> budget."""
+    agents: Mapping[str, AgentConfig] = field(factory=dict, kw_only=True)
+    """Name -> who does steps of plans."""
+    plans: PlansConfig = field(factory=PlansConfig, kw_only=True)
 
     @property
     def enabled(self) -> Mapping[str, ProviderConfig]:

@@ -36,6 +36,7 @@ from axonflow_core.routing.run import Plan, Tell
 from axonflow_core.routing.targets import Target
 
 if TYPE_CHECKING:
+    from axonflow_core.audit.batch import Transaction
     from axonflow_core.audit.store import AuditStore
     from axonflow_core.budgets.ledger import Ledger
     from axonflow_core.policy.engine import Policy
@@ -109,7 +110,7 @@ class Governance:
             trail.broke_off("internal")
             raise
         finally:
-            await self._record(trail)
+            await self._record(trail, given=given)
         return trail.outcome(given)
 
     async def stream(self, call: GovernedCall) -> GovernedStream | Outcome:
@@ -150,21 +151,35 @@ class Governance:
         await self._record(trail, is_opened=opened)
         return trail.outcome(None)
 
-    async def _record(self, trail: Trail, *, is_opened: bool = False) -> None:
-        """Put the end of a call on record, and settle what was reserved for it."""
+    async def _record(self, trail: Trail, *, is_opened: bool = False, given: Any = None) -> None:
+        """Put the end of a call on record, and settle what was reserved for it. `given` is the
+        answer that may be given."""
         closes, reservation = trail.id if is_opened else None, trail.reservation
         if reservation is None:
-            await self._audit.append(trail.entry(closes=closes))
+            await self._append(trail, closes, given)
         else:
             ledger = self._room.charging(reservation, trail)
             try:
-                await self._audit.append(trail.entry(closes=closes))
+                await self._append(trail, closes, given)
             except BaseException:
                 ledger.doubt(reservation)
                 raise
             ledger.settle(reservation)
         if self._shadows is not None and trail.is_answered:
             self._shadows.consider(trail.call, trail.id)
+
+    async def _append(self, trail: Trail, closes: str | None, given: Any) -> None:
+        entry, on_record = trail.entry(closes=closes), trail.call.on_record
+        if on_record is None:
+            await self._audit.append(entry)
+            return
+        outcome = trail.outcome(given)
+
+        def record(transaction: Transaction) -> None:
+            transaction.append(entry)
+            on_record(transaction, outcome)
+
+        await self._audit.transact(record)
 
     async def _refused(self, trail: Trail) -> Outcome:
         """The outcome of a stream that a budget has no room for."""

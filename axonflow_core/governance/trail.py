@@ -6,9 +6,9 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import field, fields_dict
 
@@ -59,6 +59,9 @@ from axonflow_core.policy.rules import (
 from axonflow_core.provider import ForwardedAnswer, NativeCall, Provider
 from axonflow_core.routing.run import OUTRUN
 from axonflow_core.routing.targets import Target
+
+if TYPE_CHECKING:
+    from axonflow_core.audit.batch import Transaction
 
 SENT = "sent"
 """The label of the commitment to the SHA-256, in hex, of the body that the provider sent."""
@@ -113,6 +116,11 @@ class GovernedCall:
     """The team that the client names for it; budgets may be of one."""
     workflow: str | None = None
     """The workflow that the client names for it."""
+    facts: Mapping[str, Json] = EMPTY
+    """What its record says besides: ids, counts and words of ours."""
+    on_record: Callable[[Transaction, Outcome], None] | None = field(default=None, repr=False)
+    """Runs in the transaction that writes the record: what it does is durable with the record, or
+    not at all. It may run again where that is taken back."""
 
 
 @frozen(kw_only=True)
@@ -368,7 +376,7 @@ class Trail:
             facts["is_streamed"] = True
         if self._call.copy_of is not None:
             facts["shadow_of"] = self._call.copy_of
-        return facts
+        return {**facts, **self._call.facts}
 
     def _end_facts(self) -> dict[str, Json]:
         facts: dict[str, Any] = {"latency_ms": round(self._elapsed_ms or 0.0, 3)}

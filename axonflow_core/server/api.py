@@ -11,6 +11,7 @@ from axonflow_core.server.endpoints import (
     budgets,
     decisions,
     gateway,
+    plans,
     policies,
     providers,
     proxy,
@@ -24,6 +25,7 @@ Row: TypeAlias = tuple[str, Handler, Way]
 STATIC = "/api/v1/static-policies"
 DYNAMIC = "/api/v1/dynamic-policies"
 PROVIDERS = "/api/v1/llm-providers"
+PLAN = "/api/v1/plan"
 BUDGETS, USAGE = "/api/v1/budgets", "/api/v1/usage"
 
 
@@ -61,6 +63,16 @@ _BY_ROLE: Mapping[Role, Iterable[Row]] = {
         ("POST /api/policies/test", decisions.trial, Way.DECISION),
         ("POST /api/v1/policies/simulate", decisions.simulation, Way.DECISION),
         ("POST /api/v1/policies/impact-report", decisions.impact, Way.DECISION),
+    ),
+    Role.PLANS: (
+        (f"GET {PLAN}s", plans.listing, Way.READ),
+        (f"GET {PLAN}s/approvals/pending", plans.pending, Way.READ),
+        (f"GET {PLAN}/{{id}}", plans.status, Way.READ),
+        (f"PUT {PLAN}/{{id}}", plans.update, Way.DECISION),
+        (f"POST {PLAN}/{{id}}/cancel", plans.cancel, Way.DECISION),
+        (f"POST {PLAN}/{{id}}/resume", plans.resume, Way.CALL),
+        (f"GET {PLAN}/{{id}}/versions", plans.versions, Way.READ),
+        (f"POST {PLAN}/{{id}}/rollback/{{version}}", plans.rollback, Way.DECISION),
     ),
     Role.AUDIT: (
         ("POST /api/v1/audit/search", records.search, Way.READ),

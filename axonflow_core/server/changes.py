@@ -21,6 +21,8 @@ Plain: TypeAlias = "str | tuple[Plain, ...] | Mapping[str, Plain]"
 FIXED: Mapping[str, Callable[[Config], object]] = {
     "audit.url": lambda config: config.audit.url,
     "audit.texts": lambda config: config.audit.texts,
+    "plans.enabled": lambda config: config.plans.is_enabled,
+    "plans.url": lambda config: config.plans.url,
     "server.open": lambda config: config.server.open,
     "server.keys_dir": lambda config: config.server.keys_dir,
     "server.key_command": lambda config: config.server.key_command,

@@ -55,6 +55,17 @@ class ClientRequest:
         """The user that the client names for whatever it asks; a body may name another."""
         return self.headers.get(USER_TOKEN, "")[:MAX_USER] or None
 
+    def mark(self, generation: int) -> bytes:
+        """Which request it is: what was sent, by whom, under which generation of the
+        configuration."""
+        return self.service.seal.mark(
+            self.caller.tenant.encode(),
+            b"%d" % generation,
+            self.caller.client.encode(),
+            self.headers.get(USER_TOKEN, "").encode("latin-1"),
+            self.body,
+        )
+
 
 def json_answer(value: Json, status: int = 200, **headers: str) -> Answer:
     """`value` as JSON."""

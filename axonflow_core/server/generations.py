@@ -18,6 +18,7 @@ from axonflow_core.config.values import Config
 from axonflow_core.errors import RequestError
 from axonflow_core.governance.calls import Governance
 from axonflow_core.http.client import HttpClient
+from axonflow_core.plans.ground import Ground
 from axonflow_core.policy.policies import Policies
 from axonflow_core.routing.router import Router
 from axonflow_core.runtime import Runtime
@@ -86,6 +87,16 @@ class Generation:
     def renumber(self, number: int) -> None:
         """Give it another number, before it serves."""
         self.number = self.governance.generation = number
+
+    def ground(self) -> Ground:
+        """What plans stand on."""
+        return Ground(
+            governance=self.governance,
+            plans=self.config.plans,
+            agents=self.config.agents,
+            caller=self.clients.named,
+            hold=self.hold,
+        )
 
     def hold(self) -> _Hold:
         """Keep the providers open for the block."""

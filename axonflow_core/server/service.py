@@ -27,6 +27,7 @@ from axonflow_core.frozen import frozen
 from axonflow_core.http.client import Transport
 from axonflow_core.keys import Keys
 from axonflow_core.modes import contexts
+from axonflow_core.plans import book as plans_book
 from axonflow_core.server import history, replays
 from axonflow_core.server.claims import Claims, FileClaims, OwnClaims
 from axonflow_core.server.database_claims import DatabaseClaims
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sqlalchemy import Connection
+
+    from axonflow_core.plans.service import Plans
 
 _LOG = logging.getLogger(__name__)
 _LOOK_S = 0.3
@@ -85,9 +88,12 @@ class Service:
         self.flights = Flights(audit, self.seal, self._claims)
         self.ledger = Ledger(audit)
         """What this worker may still admit of budgets and limits."""
+        self.plans: Plans | None = None
+        """The plans; None where they are not enabled."""
         self.reloading: Reloading | None = None
         """The generations of the store; None for a configuration that came from no file."""
         self._keys = keys
+        self._audit_url = shared.audit.url
         self._client = Transport()
         self._fixed: Generation | None = None
         self._tasks: set[asyncio.Task[object]] = set()
@@ -108,6 +114,7 @@ class Service:
             service._fixed = service._built(1, config)
             service._serves(service._fixed)
             await service.ledger.follow()
+            await service._open_plans()
         return service._begun()
 
     @classmethod
@@ -119,6 +126,7 @@ class Service:
         async with _closing_on_failure(service):
             await service.reloading.start(shared.launch)
             await service.ledger.follow()
+            await service._open_plans()
         state.on_reload = service._reload
         return service._begun()
 
@@ -136,6 +144,19 @@ class Service:
         )
         metrics.watches(audit)
         return cls(state, audit, keys, metrics, shared)
+
+    async def _open_plans(self) -> None:
+        """Run plans, where they are enabled. What they need is imported now."""
+        config = self.generation.config
+        if not config.plans.is_enabled:
+            return
+        from axonflow_core.plans.databases import EngineDatabase
+        from axonflow_core.plans.service import Plans
+
+        database = EngineDatabase(config.plans.url, self._audit_url)
+        self.plans = await Plans.open(
+            self.audit, self._keys.server, lambda: self.generation.ground(), database
+        )
 
     def _begun(self) -> Self:
         self._begin(self.metrics.keep_published())
@@ -225,6 +246,8 @@ class Service:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         try:
+            if self.plans is not None:
+                await self.plans.aclose()
             await self.flights.aclose()
             await self.ledger.aclose()
             if self.reloading is not None:
@@ -258,7 +281,8 @@ async def _closing_on_failure(service: Service) -> AsyncIterator[None]:
 def tables() -> MetaData:
     """The tables of all rooms, beside the audit's."""
     together = MetaData()
-    for each in (book.TABLES, contexts.TABLES, history.TABLES, replays.TABLES):
+    rooms = (book.TABLES, contexts.TABLES, history.TABLES, plans_book.TABLES, replays.TABLES)
+    for each in rooms:
         for table in each.sorted_tables:
             table.to_metadata(together)
     return together

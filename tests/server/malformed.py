@@ -45,6 +45,8 @@ BODIES: Mapping[str, Any] = {
         "alert_thresholds": [50, 100],
         "unknown_price": "allow",
     },
+    "/api/v1/plan/{id}/cancel": {"reason": "why"},
+    "/api/v1/plan/{id}/resume": {"approved": True},
     "/api/v1/budgets/check": {"user_id": "ann", "team_id": "red"},
     "/api/v1/audit/tool-call": {
         "tool_name": "search",

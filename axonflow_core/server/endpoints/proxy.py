@@ -6,22 +6,21 @@ from axonflow_core.audit.record import Entry, Kind
 from axonflow_core.modes import proxy
 from axonflow_core.modes.proxy import ProxyRequest
 from axonflow_core.policy.rules import Verdict
-from axonflow_core.server.client_request import USER_TOKEN, Answer, ClientRequest, refusal
+from axonflow_core.server.client_request import Answer, ClientRequest
+from axonflow_core.server.endpoints import plans
 from axonflow_core.server.fields import read_object
 from axonflow_core.server.generations import Generation
 from axonflow_core.server.replays import Given
 from axonflow_core.server.single_flight import Asked
 from axonflow_core.server.wire.proxy import proxy_answer, proxy_request
 
-PLAN_TYPES = frozenset(("multi-agent-plan", "generate-plan", "execute-plan"))
-"""The kinds of requests that ask for a plan."""
-
 
 async def answer(request: ClientRequest) -> Answer:
     """Check, call, check, record, answer. Requests that are the same share one call."""
     fields = read_object(request.body)
-    if fields.text("request_type", default="") in PLAN_TYPES:
-        return refusal(501, "this server has no multi-agent plans yet", code="no_plans")
+    kind = fields.text("request_type", default="")
+    if kind in plans.KINDS:
+        return await plans.KINDS[kind](request, fields)
     asked = proxy_request(fields, request.user)
     service, generation = request.service, request.service.generation
     settings = generation.config.server
@@ -35,25 +34,13 @@ async def answer(request: ClientRequest) -> Answer:
 
     return await service.flights.answer(
         Asked(
-            mark=_mark(request, generation),
+            mark=request.mark(generation.number),
             call=call,
             repeat=lambda: _repeat(request, asked, generation),
             delivery=request.delivery,
             grace_s=settings.retry_grace_s,
             window_s=settings.retry_window_s,
         )
-    )
-
-
-def _mark(request: ClientRequest, generation: Generation) -> bytes:
-    """Which request it is: what was sent, by whom, under which configuration."""
-    caller = request.caller
-    return request.service.seal.mark(
-        caller.tenant.encode(),
-        b"%d" % generation.number,
-        caller.client.encode(),
-        request.headers.get(USER_TOKEN, "").encode("latin-1"),
-        request.body,
     )
 
 

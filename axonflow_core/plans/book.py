@@ -1,0 +1,373 @@
+"""What is in the store: plans, their versions, and what came of their steps.
+
+    plans           a row a plan, as it stands; what it says is encrypted
+    plan_versions   a row for each change of what a plan says
+    plan_steps      a row for each step that was begun
+    plan_executors  who runs plans, and when each last said that it lives
+
+**The end of a step is written in the transaction that writes the record of its call.** So there is
+a record exactly where a step is over, wherever a process is killed, and a step that is over never
+runs again. A step is begun in a transaction of its own, which counts its attempts: a second attempt
+says that somebody was killed inside the first. Whoever settles names its attempt, so what an
+executor has to say that others gave up changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    delete,
+    insert,
+    select,
+    update,
+)
+
+from axonflow_core.frozen import evolve, frozen
+from axonflow_core.plans.plan import Plan, StepState, draft_of_json, draft_to_json
+from axonflow_core.plans.sealing import PlanSeal
+from axonflow_core.plans.terms import PlanStatus, StepStatus
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, RowMapping
+
+    from axonflow_core.audit.batch import Transaction
+
+TABLES = MetaData()
+"""To be made beside the audit's tables: `AuditStore.open(…, tables=…)`."""
+PLANS = Table(
+    "plans",
+    TABLES,
+    Column("id", String(64), primary_key=True),
+    Column("tenant", String(128), nullable=False),
+    Column("client", String(128), nullable=False),
+    Column("user", String(64)),
+    Column("version", Integer, nullable=False),
+    Column("status", String(32), nullable=False),
+    Column("leg", Integer, nullable=False, default=0),
+    Column("owner", String(64)),
+    Column("created_us", BigInteger, nullable=False),
+    Column("expires_us", BigInteger, nullable=False),
+    Column("begun_us", BigInteger),
+    Column("ended_us", BigInteger),
+    Column("awaits", String(64)),
+    Column("approved", String(64)),
+    Column("code", String(64)),
+    Column("draft", LargeBinary, nullable=False),
+    Column("end", LargeBinary),
+)
+Index("plans_of_a_tenant", PLANS.c.tenant, PLANS.c.created_us)
+Index("plans_by_status", PLANS.c.status)
+VERSIONS = Table(
+    "plan_versions",
+    TABLES,
+    Column("plan", String(64), primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("change", String(32), nullable=False),
+    Column("client", String(128), nullable=False),
+    Column("summary", String(256), nullable=False),
+    Column("draft", LargeBinary, nullable=False),
+)
+STEPS = Table(
+    "plan_steps",
+    TABLES,
+    Column("plan", String(64), primary_key=True),
+    Column("id", String(64), primary_key=True),
+    Column("status", String(32), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("record", String(64)),
+    Column("provider", String(128)),
+    Column("model", String(512)),
+    Column("tokens_in", BigInteger, nullable=False, default=0),
+    Column("tokens_out", BigInteger, nullable=False, default=0),
+    Column("cost_nanos", BigInteger, nullable=False, default=0),
+    Column("begun_us", BigInteger),
+    Column("ended_us", BigInteger),
+    Column("code", String(64)),
+    Column("end", LargeBinary),
+)
+EXECUTORS = Table(
+    "plan_executors",
+    TABLES,
+    Column("id", String(64), primary_key=True),
+    Column("beat_us", BigInteger, nullable=False),
+)
+_OF_STEP = (
+    *("id", "status", "attempt", "record", "provider", "model", "tokens_in", "tokens_out"),
+    *("cost_nanos", "begun_us", "ended_us", "code"),
+)
+_OF_PLAN = (
+    *("id", "tenant", "client", "user", "version", "status", "leg", "owner", "created_us"),
+    *("expires_us", "begun_us", "ended_us", "awaits", "approved", "code"),
+)
+
+
+@frozen(kw_only=True)
+class Version:
+    """One entry of a plan's history."""
+
+    version: int
+    at_us: int
+    change: str
+    client: str
+    summary: str
+
+
+class Book:
+    """Reads and writes the tables. Its methods run in a transaction or on a connection of the
+    audit's store, which they are given."""
+
+    def __init__(self, seal: PlanSeal) -> None:
+        self._seal = seal
+
+    # ── plans ─────────────────────────────────────────────────────────────────────────────────────
+
+    def add(self, transaction: Transaction, plan: Plan, change: str = "created") -> None:
+        """Keep a new plan, and its first version."""
+        row = {name: getattr(plan, name) for name in _OF_PLAN}
+        transaction.execute(insert(PLANS), {**row, "draft": self._sealed_draft(plan)})
+        self._note_version(transaction, plan, plan.created_us, change, plan.client, "")
+
+    def find(self, connection: Connection | Transaction, id: str, tenant: str) -> Plan | None:
+        """The plan of that id; None where the tenant has none."""
+        query = select(PLANS).where(PLANS.c.id == id, PLANS.c.tenant == tenant)
+        row = connection.execute(query).mappings().first()
+        return None if row is None else self._plan(row)
+
+    def get(self, connection: Connection | Transaction, id: str) -> Plan | None:
+        """The plan of that id, whoever's."""
+        row = connection.execute(select(PLANS).where(PLANS.c.id == id)).mappings().first()
+        return None if row is None else self._plan(row)
+
+    def of_tenant(
+        self,
+        connection: Connection,
+        tenant: str,
+        *,
+        statuses: Iterable[PlanStatus] = (),
+        limit: int = 100,
+    ) -> list[Plan]:
+        """The newest plans of a tenant, of these states where any are given."""
+        query = select(PLANS).where(PLANS.c.tenant == tenant)
+        if wanted := [str(status) for status in statuses]:
+            query = query.where(PLANS.c.status.in_(wanted))
+        rows = connection.execute(query.order_by(PLANS.c.created_us.desc()).limit(limit)).mappings()
+        return [self._plan(row) for row in rows]
+
+    def change(
+        self, transaction: Transaction, plan: Plan, statuses: Iterable[PlanStatus], **changes: Any
+    ) -> bool:
+        """Change columns of a plan that still stands in one of these states, and in the leg that
+        it was read in. Returns whether it did."""
+        wanted = [str(status) for status in statuses]
+        query = update(PLANS).where(
+            PLANS.c.id == plan.id, PLANS.c.leg == plan.leg, PLANS.c.status.in_(wanted)
+        )
+        return bool(transaction.execute(query.values(**changes)).rowcount)
+
+    def redraft(
+        self,
+        transaction: Transaction,
+        plan: Plan,
+        at_us: int,
+        change: str,
+        client: str,
+        summary: str,
+    ) -> bool:
+        """Put a new version in the place of the one before it. Returns whether that still was the
+        newest, and the plan waits to be executed."""
+        query = update(PLANS).where(
+            PLANS.c.id == plan.id,
+            PLANS.c.version == plan.version - 1,
+            PLANS.c.status == PlanStatus.PENDING,
+        )
+        changes = {"version": plan.version, "draft": self._sealed_draft(plan)}
+        if not transaction.execute(query.values(**changes)).rowcount:
+            return False
+        self._note_version(transaction, plan, at_us, change, client, summary)
+        return True
+
+    def versions(self, connection: Connection, id: str) -> list[Version]:
+        """The history of a plan, the oldest first."""
+        columns = (VERSIONS.c[name] for name in Version.__annotations__)
+        query = select(*columns).where(VERSIONS.c.plan == id).order_by(VERSIONS.c.version)
+        return [Version(**row) for row in connection.execute(query).mappings()]
+
+    def at_version(self, connection: Connection, plan: Plan, version: int) -> Plan | None:
+        """The plan as that version says; None where there is none."""
+        query = select(VERSIONS.c.draft).where(
+            VERSIONS.c.plan == plan.id, VERSIONS.c.version == version
+        )
+        sealed = connection.execute(query).scalar()
+        if sealed is None:
+            return None
+        return evolve(plan, draft=draft_of_json(self._seal.open(plan.id, sealed)), version=version)
+
+    def finish(
+        self,
+        transaction: Transaction,
+        plan: Plan,
+        status: PlanStatus,
+        *,
+        at_us: int,
+        code: str | None = None,
+        reason: str | None = None,
+        result: str | None = None,
+    ) -> bool:
+        """The plan is over. Returns whether it was not before."""
+        end = self._seal.seal(f"{plan.id}/end", orjson.dumps([reason, result]))
+        values = {"status": status, "ended_us": at_us, "code": code, "end": end, "awaits": None}
+        alive = (PlanStatus.PENDING, PlanStatus.EXECUTING, PlanStatus.AWAITING_APPROVAL)
+        return self.change(transaction, plan, alive, **values)
+
+    # ── steps ─────────────────────────────────────────────────────────────────────────────────────
+
+    def steps(self, connection: Connection | Transaction, plan: str) -> dict[str, StepState]:
+        """Id -> state of every step that was begun."""
+        rows = connection.execute(select(STEPS).where(STEPS.c.plan == plan)).mappings()
+        return {row["id"]: self._step(row) for row in rows}
+
+    def begin(
+        self, transaction: Transaction, plan: Plan, step: str, at_us: int
+    ) -> StepState | None:
+        """Begin a step, once more where it was begun before. Its state: `running`, or the end that
+        is recorded already. None where the plan is not this executor's to run any more."""
+        query = select(PLANS.c.status, PLANS.c.owner, PLANS.c.leg).where(PLANS.c.id == plan.id)
+        stands = tuple(transaction.execute(query).one())
+        state = self.steps(transaction, plan.id).get(step)
+        if state is not None and state.status.is_over:
+            return state
+        if stands != (PlanStatus.EXECUTING, plan.owner, plan.leg):
+            return None
+        attempt = 1 if state is None else state.attempt + 1
+        values = {"status": StepStatus.RUNNING, "attempt": attempt, "begun_us": at_us}
+        if state is None:
+            transaction.execute(insert(STEPS), {"plan": plan.id, "id": step, **values})
+        else:
+            transaction.execute(_of_step(plan.id, step).values(**values))
+        return StepState(id=step, status=StepStatus.RUNNING, attempt=attempt, begun_us=at_us)
+
+    def settle(self, transaction: Transaction, plan: str, state: StepState) -> bool:
+        """The step is over. Returns whether that attempt was the one under way."""
+        values = {name: getattr(state, name) for name in _OF_STEP if name not in ("id", "begun_us")}
+        end = [state.reason, state.result, [dict(each) for each in state.tool_calls]]
+        values["end"] = self._seal.seal(f"{plan}/{state.id}", orjson.dumps(end))
+        query = _of_step(plan, state.id).where(
+            STEPS.c.attempt == state.attempt, STEPS.c.status == StepStatus.RUNNING
+        )
+        return bool(transaction.execute(query.values(**values)).rowcount)
+
+    def note(self, transaction: Transaction, plan: str, state: StepState) -> None:
+        """Keep the end of a step that was never begun."""
+        if state.id not in self.steps(transaction, plan):
+            row = {"plan": plan, "id": state.id, "status": StepStatus.RUNNING, "attempt": 0}
+            transaction.execute(insert(STEPS), row)
+            self.settle(transaction, plan, state)
+
+    def reopen(self, transaction: Transaction, plan: str) -> None:
+        """Have the steps without a result run again."""
+        query = delete(STEPS).where(STEPS.c.plan == plan, STEPS.c.status != StepStatus.COMPLETED)
+        transaction.execute(query)
+
+    # ── executors ─────────────────────────────────────────────────────────────────────────────────
+
+    def beat(self, transaction: Transaction, executor: str, at_us: int) -> None:
+        """The executor lives."""
+        there = update(EXECUTORS).where(EXECUTORS.c.id == executor)
+        if not transaction.execute(there.values(beat_us=at_us)).rowcount:
+            transaction.execute(insert(EXECUTORS), {"id": executor, "beat_us": at_us})
+
+    def silent(self, connection: Connection, before_us: int) -> list[str]:
+        """The executors that were not heard of since."""
+        query = select(EXECUTORS.c.id).where(EXECUTORS.c.beat_us < before_us)
+        return list(connection.execute(query).scalars())
+
+    def leave(self, transaction: Transaction, executor: str) -> None:
+        """The executor runs no plans any more."""
+        transaction.execute(delete(EXECUTORS).where(EXECUTORS.c.id == executor))
+
+    def statuses(self, connection: Connection, ids: Sequence[str]) -> Mapping[str, PlanStatus]:
+        """Id -> state of these plans."""
+        query = select(PLANS.c.id, PLANS.c.status).where(PLANS.c.id.in_(ids))
+        return {row.id: PlanStatus(row.status) for row in connection.execute(query)}
+
+    def executing(self, connection: Connection) -> list[str]:
+        """The ids of the plans that are to go on by themselves."""
+        query = select(PLANS.c.id).where(PLANS.c.status == PlanStatus.EXECUTING)
+        return list(connection.execute(query).scalars())
+
+    def forget(self, transaction: Transaction, before_us: int) -> None:
+        """Remove the plans that were made before that time and are over, or expired."""
+        old = select(PLANS.c.id).where(
+            PLANS.c.created_us < before_us, PLANS.c.status != PlanStatus.EXECUTING
+        )
+        gone = list(transaction.execute(old).scalars())
+        for table, column in (
+            (STEPS, STEPS.c.plan),
+            (VERSIONS, VERSIONS.c.plan),
+            (PLANS, PLANS.c.id),
+        ):
+            transaction.execute(delete(table).where(column.in_(gone)))
+
+    # ── rows ──────────────────────────────────────────────────────────────────────────────────────
+
+    def _sealed_draft(self, plan: Plan) -> bytes:
+        return self._seal.seal(plan.id, draft_to_json(plan.draft))
+
+    def _note_version(
+        self,
+        transaction: Transaction,
+        plan: Plan,
+        at_us: int,
+        change: str,
+        client: str,
+        summary: str,
+    ) -> None:
+        row = {
+            "plan": plan.id,
+            "version": plan.version,
+            "at_us": at_us,
+            "change": change,
+            "client": client,
+            "summary": summary,
+            "draft": self._sealed_draft(plan),
+        }
+        transaction.execute(insert(VERSIONS), row)
+
+    def _plan(self, row: RowMapping) -> Plan:
+        reason = result = None
+        if row["end"] is not None:
+            reason, result = orjson.loads(self._seal.open(f"{row['id']}/end", row["end"]))
+        return Plan(
+            draft=draft_of_json(self._seal.open(row["id"], row["draft"])),
+            reason=reason,
+            result=result,
+            **{**{name: row[name] for name in _OF_PLAN}, "status": PlanStatus(row["status"])},
+        )
+
+    def _step(self, row: RowMapping) -> StepState:
+        reason, result, tool_calls = None, None, []
+        if row["end"] is not None:
+            name = f"{row['plan']}/{row['id']}"
+            reason, result, tool_calls = orjson.loads(self._seal.open(name, row["end"]))
+        return StepState(
+            reason=reason,
+            result=result,
+            tool_calls=tool_calls,
+            **{**{name: row[name] for name in _OF_STEP}, "status": StepStatus(row["status"])},
+        )
+
+
+def _of_step(plan: str, step: str) -> Any:
+    return update(STEPS).where(STEPS.c.plan == plan, STEPS.c.id == step)

@@ -1,0 +1,63 @@
+"""The database of the engine: a file of its own beside the audit's, or a schema of its own on the
+server that the audit is on."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+
+from sqlalchemy.engine import make_url
+
+from axonflow_core.audit.databases.urls import path_of
+from axonflow_core.audit.record import new_id
+from axonflow_core.errors import ConfigError
+
+SCHEMA = "axonflow_plans"
+ONE = "local"
+"""The executor of a file: always the same, so that it finds what it left."""
+
+
+class EngineDatabase:
+    """Where the engine keeps its own."""
+
+    def __init__(self, url: str | None, audit_url: str) -> None:
+        """`url` is what the configuration says; None puts it beside the audit's."""
+        path = path_of(audit_url if url is None else url)
+        if url is None and path is not None:
+            path = path.with_name(f"{path.stem}-plans.db")
+        self.path = path
+        """The file; None on a server."""
+        self.schema = SCHEMA if path is None else None
+        """The schema of its own on a server."""
+        self.url = _of_server(url or audit_url) if path is None else f"sqlite:///{path}"
+        self.executor = new_id("x") if path is None else ONE
+        """The id of the executor that this process is."""
+        self._lock: int | None = None
+
+    def enter(self) -> None:
+        """Be the executor of a file. `ConfigError` where another is."""
+        if self.path is None:
+            return
+        lock = self.path.with_name(f"{self.path.name}.lock")
+        self._lock = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.leave()
+            raise ConfigError(
+                f"another process runs the plans of {self.path}: a file has one executor",
+                hint="stop the other, serve with one worker, or put the audit on PostgreSQL, which "
+                "many share",
+            ) from None
+
+    def leave(self) -> None:
+        """Let another be it."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+
+def _of_server(url: str) -> str:
+    """The URL as DBOS takes it: it chooses its driver itself."""
+    parsed = make_url(url).set(drivername="postgresql")
+    return parsed.render_as_string(hide_password=False)

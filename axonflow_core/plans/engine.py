@@ -1,0 +1,272 @@
+"""Has plans run to their end, whatever is killed meanwhile.
+
+The engine is DBOS, a library of durable workflows: it keeps which plan runs where, and in which
+steps a run has been, in a database of its own. A *leg* of a plan is one workflow, whose id is the
+plan's with the number of the leg; a step of the plan is one step of the workflow. DBOS knows ids
+and states, and no text of anybody.
+
+    enqueue      a leg waits in the queue `plans`; an executor takes it
+    run          the ids of all steps are drawn first, in the plan's order: so a run that is made
+                 again finds the steps that it had, whichever were over first
+    recovery     at the start, the legs that this executor left; every few seconds, those of
+                 executors that say nothing any more, and those that nobody has
+
+Whether a step has its effect is decided in the audit's database alone (`book`), in one transaction
+with the record of its call. What DBOS adds is who goes on where somebody was killed.
+
+On SQLite there is one executor, which holds a lock on a file beside the database; on PostgreSQL
+each says every few seconds that it lives. Steps run on the event loop that opened the engine, DBOS
+in threads of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from axonflow_core.errors import AuditError, ConfigError
+from axonflow_core.frozen import evolve, frozen
+from axonflow_core.plans.clock import now_us
+from axonflow_core.plans.databases import EngineDatabase
+from axonflow_core.plans.plan import Plan
+from axonflow_core.plans.runs import Leg, Runs
+from axonflow_core.plans.terms import PlanStatus
+
+if TYPE_CHECKING:
+    from dbos import DBOS
+
+T = TypeVar("T")
+_LOG = logging.getLogger(__name__)
+NAME = "axonflow-plans"
+QUEUE = "plans"
+VERSION = "1"
+"""Of what the workflow does: legs of another version are not run on."""
+_POLL_S = 0.1
+"""How often an executor looks for legs that wait."""
+_SWEEP_S = 2.0
+_SILENT_S = 15.0
+"""After how much silence an executor counts as ended."""
+_CLOSE_S = 5.0
+
+
+@frozen
+class Place:
+    """Where a leg is kept."""
+
+    plan: str
+    leg: int
+
+    @property
+    def id(self) -> str:
+        """The id of its workflow."""
+        return f"{self.plan}-{self.leg}"
+
+
+class Engine:
+    """One executor. There is one in a process, for DBOS has one of everything."""
+
+    def __init__(self, runs: Runs, database: EngineDatabase) -> None:
+        self._runs = runs
+        self._database = database
+        self._loop = asyncio.get_running_loop()
+        self._dbos: type[DBOS] | None = None
+        self._workflow: Any = None
+        self._tasks: dict[str, set[asyncio.Task[Any]]] = {}
+        """Plan -> what is under way of it on this loop."""
+        self._running: set[str] = set()
+        """The plans of which a leg runs here."""
+        self._sweeping: asyncio.Task[None] | None = None
+        self._adrift: set[str] = set()
+
+    async def open(self) -> None:
+        """Begin to run plans. `ConfigError` where DBOS is missing or another executor has the
+        database."""
+        self._database.enter()
+        try:
+            await asyncio.to_thread(self._launch)
+        except BaseException:
+            self._database.leave()
+            raise
+        await self._beat()
+        self._sweeping = asyncio.create_task(self._sweep())
+
+    async def aclose(self) -> None:
+        """Break off what is under way, which goes on at the next start, or elsewhere."""
+        self._runs.is_closing = True
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+        for plan in list(self._tasks):
+            await self._break_off(plan)
+        try:
+            await asyncio.wait_for(asyncio.to_thread(self._stop), _CLOSE_S)
+        finally:
+            self._database.leave()
+
+    async def start(self, plan: Plan) -> None:
+        """Have a leg of a plan run; nothing where it does or did already."""
+        await asyncio.to_thread(self._enqueue, Place(plan.id, plan.leg))
+
+    async def cancel(self, plan: str) -> None:
+        """Break off the calls of a plan that are under way here."""
+        await self._break_off(plan)
+
+    # ── a leg, in a thread of DBOS ────────────────────────────────────────────────────────────────
+
+    def _launch(self) -> None:
+        try:
+            from dbos import DBOS, DBOSConfig
+        except ModuleNotFoundError:
+            raise ConfigError(
+                "plans need the package dbos", hint='pip install "axonflow-core[plans]"'
+            ) from None
+        config: DBOSConfig = {
+            "name": NAME,
+            "application_version": VERSION,
+            "executor_id": self._runs.executor,
+            "log_level": "ERROR",
+            "system_database_url": self._database.url,
+        }
+        if self._database.schema is not None:
+            config["dbos_system_schema"] = self._database.schema
+        DBOS(config=config)
+        logging.getLogger("dbos").handlers.clear()
+        self._dbos = DBOS
+
+        async def run(plan: str, leg: int) -> str:  # DBOS takes no bound method
+            return await self._run(plan, leg)
+
+        self._workflow = DBOS.workflow(name="leg")(run)
+        DBOS.launch()
+        DBOS.register_queue(QUEUE, polling_interval_sec=_POLL_S)
+
+    def _stop(self) -> None:
+        if self._dbos is not None:
+            self._dbos.destroy(destroy_registry=True)
+
+    def _enqueue(self, place: Place) -> None:
+        from dbos import SetWorkflowID
+
+        assert self._dbos is not None  # noqa: S101 - `open` has set it
+        with SetWorkflowID(place.id):
+            self._dbos.enqueue_workflow(QUEUE, self._workflow, place.plan, place.leg)
+
+    async def _run(self, plan: str, leg: int) -> str:
+        """The workflow: all steps of a leg, each once what it waits for is over."""
+        self._running.add(plan)
+        try:
+            return await self._run_leg(plan, leg)
+        finally:
+            self._running.discard(plan)
+
+    async def _run_leg(self, plan: str, leg: int) -> str:
+        assert self._dbos is not None  # noqa: S101 - `open` has set it
+        taken = await self._here(plan, self._runs.take(plan, leg))
+        if taken is None:
+            return "not to be run"
+        reserved = {id: self._dbos.reserve_step() for id in taken.waits}
+        over = {id: asyncio.Event() for id in taken.waits}
+
+        async def step(id: str) -> None:
+            for other in taken.waits[id]:
+                await over[other].wait()
+            await reserved[id].run_async({"name": id}, self._step, taken, id)
+            over[id].set()
+
+        await asyncio.gather(*map(step, taken.waits))
+        return str(await self._here(plan, self._runs.close(taken.plan)))
+
+    async def _step(self, leg: Leg, id: str) -> str:
+        """One step of the workflow; DBOS keeps where it stands."""
+        return str(await self._here(leg.plan.id, self._runs.run(leg.plan, id)))
+
+    async def _here(self, plan: str, work: Coroutine[Any, Any, T]) -> T:
+        """Run `work` on the loop that opened the engine. Cancelled with whoever waits."""
+
+        async def tracked() -> T:
+            task = asyncio.current_task()
+            assert task is not None  # noqa: S101 - a coroutine of a loop has one
+            tasks = self._tasks.setdefault(plan, set())
+            tasks.add(task)
+            try:
+                return await work
+            finally:
+                tasks.discard(task)
+                if not tasks:
+                    self._tasks.pop(plan, None)
+
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(tracked(), self._loop))
+
+    async def _break_off(self, plan: str) -> None:
+        tasks = list(self._tasks.get(plan, ()))
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=_CLOSE_S)
+
+    # ── the other executors ───────────────────────────────────────────────────────────────────────
+
+    async def _sweep(self) -> None:
+        """Say that this executor lives, and find what nobody runs, until cancelled."""
+        while True:
+            await asyncio.sleep(_SWEEP_S)
+            with suppress(AuditError):  # it tries again
+                await self._beat()
+                await self._look()
+
+    async def _beat(self) -> None:
+        await self._runs.audit.transact(
+            lambda transaction: self._runs.book.beat(transaction, self._runs.executor, now_us())
+        )
+
+    async def _look(self) -> None:
+        """Break off what was cancelled elsewhere, take up what ended executors left, and start what
+        should run and does not."""
+        book, audit = self._runs.book, self._runs.audit
+        here = list(self._running)
+        statuses = await audit.read(lambda connection: book.statuses(connection, here))
+        for id in here:
+            if statuses.get(id) is PlanStatus.CANCELLED:
+                await self._break_off(id)
+        silent = await audit.read(
+            lambda connection: book.silent(connection, now_us() - int(_SILENT_S * 1e6))
+        )
+        others = [each for each in silent if each != self._runs.executor]
+        if others:
+            await asyncio.to_thread(self._recover, others)
+        adrift = {id for id in await audit.read(book.executing) if id not in self._running}
+        for id in adrift & self._adrift:
+            await self._pick_up(id)
+        self._adrift = adrift
+
+    async def _pick_up(self, id: str) -> None:
+        """Have a plan run that should and that was not seen to for a while."""
+        book, audit = self._runs.book, self._runs.audit
+        plan = await audit.read(lambda connection: book.get(connection, id))
+        if plan is None or plan.status is not PlanStatus.EXECUTING or id in self._running:
+            return
+        is_over = await asyncio.to_thread(self._found, Place(plan.id, plan.leg))
+        if is_over and await self._runs.moved(
+            plan, (PlanStatus.EXECUTING,), "picked up", leg=plan.leg + 1
+        ):
+            await self.start(evolve(plan, leg=plan.leg + 1))
+
+    def _found(self, place: Place) -> bool:
+        """Whether a leg that should run ended. One that was not begun is begun; one that this
+        executor lost is run again; one that another has, or that waits, is left alone."""
+        assert self._dbos is not None  # noqa: S101 - `open` has set it
+        status = self._dbos.get_workflow_status(place.id)
+        if status is None:
+            self._enqueue(place)
+        elif status.status == "PENDING":
+            if status.executor_id == self._runs.executor:
+                self._recover([self._runs.executor])
+        else:
+            return status.status not in ("ENQUEUED", "DELAYED")
+        return False
+
+    def _recover(self, executors: list[str]) -> None:
+        assert self._dbos is not None  # noqa: S101 - `open` has set it
+        self._dbos._recover_pending_workflows(executors)

@@ -1,0 +1,385 @@
+"""What a client does with plans, each a story to be read from top to bottom.
+
+    generate   a model writes a plan, which is kept
+    execute    the plan runs once, and the request waits for its end
+    resume     whoever looks after plans agrees to what waits for it, or refuses; or a plan that
+               failed goes on
+    cancel     calls under way are broken off; results stay
+    update     a new version, where nobody made another meanwhile; rollback makes one of an old one
+
+A plan is seen by the clients of its tenant. It is executed and changed by the client that made it
+alone, for its steps run in that client's name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
+from typing import TYPE_CHECKING, Self
+
+from axonflow_core.audit.record import new_id
+from axonflow_core.audit.store import AuditStore
+from axonflow_core.frozen import evolve, frozen
+from axonflow_core.governance.caller import Caller
+from axonflow_core.governance.trail import Outcome
+from axonflow_core.messages import Json, hidden
+from axonflow_core.plans.agents import agents_of
+from axonflow_core.plans.book import Book, Version
+from axonflow_core.plans.changes import Changes
+from axonflow_core.plans.clock import now_us
+from axonflow_core.plans.databases import EngineDatabase
+from axonflow_core.plans.engine import Engine
+from axonflow_core.plans.ground import Ground
+from axonflow_core.plans.plan import Draft, Plan, StepState, Wish
+from axonflow_core.plans.planner import Planned, Planning, planned
+from axonflow_core.plans.runs import Runs, plan_entry
+from axonflow_core.plans.sealing import PlanSeal
+from axonflow_core.plans.terms import ExecutionMode, PlanStatus
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from axonflow_core.audit.batch import Transaction
+
+WHOLE = "plan"
+"""What an approval of a whole plan is of."""
+_POLL_S = 0.25
+"""How often a request looks how far a plan is that runs elsewhere."""
+_ALIVE = (PlanStatus.PENDING, PlanStatus.EXECUTING, PlanStatus.AWAITING_APPROVAL)
+
+
+class Why(StrEnum):
+    """Why nothing was done."""
+
+    UNKNOWN = "unknown_plan"
+    EXPIRED = "plan_expired"
+    EXECUTED = "plan_executed"
+    CONFLICT = "version_conflict"
+    STATE = "plan_state"
+    FOREIGN = "foreign_plan"
+
+
+@frozen
+class Refused:
+    """Nothing was done."""
+
+    why: Why
+    message: str
+    plan: Plan | None = None
+    """The plan as it stands, where there is one."""
+
+
+@frozen(kw_only=True)
+class Wanted:
+    """What a client wants a plan for."""
+
+    query: str = hidden()
+    user: str | None = hidden(default=None)
+    domain: str
+    mode: ExecutionMode | None = None
+    """None: as the configuration says."""
+    wish: Wish
+    metadata: Mapping[str, Json] = hidden(factory=dict)
+
+
+@frozen(kw_only=True)
+class Standing:
+    """A plan and its steps."""
+
+    plan: Plan
+    steps: Mapping[str, StepState]
+
+
+class Plans:
+    """The plans of one server."""
+
+    def __init__(
+        self,
+        audit: AuditStore,
+        book: Book,
+        ground: Callable[[], Ground],
+        database: EngineDatabase,
+    ) -> None:
+        self.changes = Changes()
+        self._audit = audit
+        self._book = book
+        self._ground = ground
+        self._runs = Runs(audit, book, ground, database.executor, self.changes.tell)
+        self._engine = Engine(self._runs, database)
+
+    @classmethod
+    async def open(
+        cls,
+        audit: AuditStore,
+        server_keys: Sequence[bytes],
+        ground: Callable[[], Ground],
+        database: EngineDatabase,
+    ) -> Self:
+        """Begin to run plans. `ConfigError` where that cannot be."""
+        plans = cls(audit, Book(PlanSeal(server_keys)), ground, database)
+        await plans._engine.open()
+        return plans
+
+    async def aclose(self) -> None:
+        """Break off what is under way: it goes on at the next start, or elsewhere."""
+        await self._engine.aclose()
+
+    # ── stories ───────────────────────────────────────────────────────────────────────────────────
+
+    async def generate(
+        self, caller: Caller, wanted: Wanted, *, timeout_s: float
+    ) -> Plan | Outcome | Planned:
+        """A new plan, which is kept; what came of the call where there is none. `RequestError`
+        where nobody works on the domain."""
+        ground = self._ground()
+        agents = agents_of(ground.agents, wanted.domain)
+        id = f"plan_{new_id()}"
+        planning = Planning(
+            caller=caller,
+            query=wanted.query,
+            user=wanted.user,
+            agents=agents,
+            wish=wanted.wish,
+            plan=id,
+        )
+        with ground.hold():
+            made = await planned(ground.governance, ground.plans, planning, timeout_s=timeout_s)
+        if not made.steps:
+            return made if made.faults else made.outcome
+        at_us = now_us()
+        user = wanted.user and await self._audit.pseudonym(caller.tenant, wanted.user)
+        plan = Plan(
+            id=id,
+            tenant=caller.tenant,
+            client=caller.client,
+            user=user,
+            draft=Draft(
+                query=wanted.query,
+                user=wanted.user,
+                steps=made.steps,
+                wish=wanted.wish,
+                metadata=wanted.metadata,
+                domain=wanted.domain,
+                mode=wanted.mode or ground.plans.mode,
+            ),
+            created_us=at_us,
+            expires_us=at_us + int(ground.plans.expires_s * 1e6),
+        )
+
+        def keep(transaction: Transaction) -> None:
+            self._book.add(transaction, plan)
+            transaction.append(plan_entry(plan, "created", steps=len(plan.draft.steps)))
+            if _is_time_to_forget(plan):
+                self._book.forget(transaction, at_us - ground.plans.keep_days * 86_400_000_000)
+
+        await self._audit.transact(keep)
+        return plan
+
+    async def execute(self, caller: Caller, id: str, *, wait_s: float) -> Standing | Refused:
+        """The plan at its end, or as it stands after `wait_s`. A plan that runs is waited for."""
+        plan = await self._own(caller, id)
+        if isinstance(plan, Refused):
+            return plan
+        if plan.status is PlanStatus.PENDING:
+            if now_us() >= plan.expires_us:
+                return Refused(Why.EXPIRED, f"the plan {id} has expired: make another", plan)
+            plan = await self._begun(plan, caller)
+        if plan.status.is_over:
+            return Refused(Why.EXECUTED, f"the plan {id} was executed already: {plan.status}", plan)
+        return await self._settled(plan, wait_s)
+
+    async def resume(
+        self, caller: Caller, id: str, *, approves: bool, wait_s: float
+    ) -> Standing | Refused:
+        """Agree to what a plan waits for, or refuse it. A plan that failed goes on with the steps
+        that have no result. The plan at its end, or as it stands after `wait_s`."""
+        plan = await self._found(caller, id)
+        if plan is None:
+            return _unknown(id)
+        if plan.status is PlanStatus.FAILED and plan.client != caller.client:
+            return _foreign(plan)
+        if plan.status not in (PlanStatus.AWAITING_APPROVAL, PlanStatus.FAILED):
+            message = f"the plan {id} is {plan.status}: nothing of it waits for an approval"
+            return Refused(Why.STATE, message, plan)
+        if not approves:
+            reason = f"the approval of {plan.awaits or 'the plan'} was refused"
+            await self._runs.ended(
+                plan, PlanStatus.CANCELLED, code="refused", reason=reason, client=caller.client
+            )
+            return await self._standing(plan.id)
+        if not await self._went_on(plan, caller):
+            return Refused(Why.STATE, f"the plan {id} was resumed or ended meanwhile", plan)
+        return await self._settled(plan, wait_s)
+
+    async def cancel(self, caller: Caller, id: str) -> Plan | Refused:
+        """The plan, cancelled where it was not over."""
+        plan = await self._found(caller, id)
+        if plan is None:
+            return _unknown(id)
+        reason = f"the client {caller.client} cancelled it"
+        await self._runs.ended(
+            plan, PlanStatus.CANCELLED, code="cancelled", reason=reason, client=caller.client
+        )
+        await self._engine.cancel(id)
+        return (await self._standing(id)).plan
+
+    async def update(
+        self, caller: Caller, id: str, version: int, changes: Mapping[str, object]
+    ) -> Plan | Refused:
+        """A new version of a plan that is not executed yet, with other members of its draft. A
+        domain that none works on is a `RequestError`."""
+        plan = await self._own(caller, id)
+        if isinstance(plan, Refused):
+            return plan
+        if (domain := changes.get("domain")) is not None:
+            agents_of(self._ground().agents, str(domain))
+        summary = ", ".join(sorted(changes)) or "nothing"
+        draft = evolve(plan.draft, **changes)  # type: ignore[arg-type]  # names of its fields
+        return await self._redrafted(plan, draft, version, caller, "updated", summary)
+
+    async def rollback(self, caller: Caller, id: str, version: int) -> Plan | Refused:
+        """A new version that says what an old one said."""
+        plan = await self._own(caller, id)
+        if isinstance(plan, Refused):
+            return plan
+        old = await self._audit.read(
+            lambda connection: self._book.at_version(connection, plan, version)
+        )
+        if old is None:
+            return Refused(Why.UNKNOWN, f"the plan {id} has no version {version}", plan)
+        summary = f"to version {version}"
+        return await self._redrafted(plan, old.draft, plan.version, caller, "rolled_back", summary)
+
+    # ── reading ───────────────────────────────────────────────────────────────────────────────────
+
+    async def standing(self, caller: Caller, id: str) -> Standing | None:
+        """How far a plan is; None where the caller's tenant has none of that id."""
+        return None if await self._found(caller, id) is None else await self._standing(id)
+
+    async def versions(self, caller: Caller, id: str) -> list[Version] | None:
+        """The history of a plan, the oldest first; None where there is no such plan."""
+        if await self._found(caller, id) is None:
+            return None
+        return await self._audit.read(lambda connection: self._book.versions(connection, id))
+
+    async def awaiting(self, caller: Caller, *, limit: int, id: str | None) -> list[Plan]:
+        """The plans that wait for an approval, the newest first."""
+        plans = await self.listing(caller, limit=limit, statuses=(PlanStatus.AWAITING_APPROVAL,))
+        return [plan for plan in plans if id in (None, plan.id)]
+
+    async def listing(
+        self, caller: Caller, *, limit: int, statuses: tuple[PlanStatus, ...] = ()
+    ) -> list[Plan]:
+        """The newest plans of the caller's tenant."""
+        return await self._audit.read(
+            lambda connection: self._book.of_tenant(
+                connection, caller.tenant, statuses=statuses, limit=limit
+            )
+        )
+
+    # ── steps ─────────────────────────────────────────────────────────────────────────────────────
+
+    async def _found(self, caller: Caller, id: str) -> Plan | None:
+        return await self._audit.read(
+            lambda connection: self._book.find(connection, id, caller.tenant)
+        )
+
+    async def _own(self, caller: Caller, id: str) -> Plan | Refused:
+        """A plan that the caller made."""
+        plan = await self._found(caller, id)
+        if plan is None:
+            return _unknown(id)
+        return plan if plan.client == caller.client else _foreign(plan)
+
+    async def _standing(self, id: str) -> Standing:
+        def read(connection: Connection) -> Standing:
+            plan = self._book.get(connection, id)
+            assert plan is not None  # noqa: S101 - it was found
+            return Standing(plan=plan, steps=self._book.steps(connection, id))
+
+        return await self._audit.read(read)
+
+    async def _begun(self, plan: Plan, caller: Caller) -> Plan:
+        """The plan, set going, or waiting for the first approval; as it stands where somebody else
+        was faster."""
+        awaited = {ExecutionMode.CONFIRM: WHOLE, ExecutionMode.STEP: plan.draft.steps[0].id}
+        if plan.mode in awaited:
+            status, awaits, leg = PlanStatus.AWAITING_APPROVAL, awaited[plan.mode], 0
+        else:
+            status, awaits, leg = PlanStatus.EXECUTING, None, 1
+        changes = {"status": status, "awaits": awaits, "leg": leg, "begun_us": now_us()}
+        has_begun = await self._runs.moved(
+            plan, (PlanStatus.PENDING,), "begun", client=caller.client, **changes
+        )
+        plan = (await self._standing(plan.id)).plan
+        if has_begun and plan.status is PlanStatus.EXECUTING:
+            await self._engine.start(plan)
+        return plan
+
+    async def _went_on(self, plan: Plan, caller: Caller) -> bool:
+        """Have the next leg of a plan run. Returns whether this did it."""
+        before, what = plan.status, "approved"
+        changes = {
+            "status": PlanStatus.EXECUTING,
+            "leg": plan.leg + 1,
+            "awaits": None,
+            "approved": plan.awaits or plan.approved,
+        }
+        if before is PlanStatus.FAILED:
+            what = "resumed"
+            changes |= {"code": None, "end": None, "ended_us": None, "begun_us": now_us()}
+            await self._audit.transact(lambda transaction: self._book.reopen(transaction, plan.id))
+        if not await self._runs.moved(plan, (before,), what, client=caller.client, **changes):
+            return False
+        await self._engine.start((await self._standing(plan.id)).plan)
+        return True
+
+    async def _redrafted(
+        self, plan: Plan, draft: Draft, version: int, caller: Caller, change: str, summary: str
+    ) -> Plan | Refused:
+        changed = evolve(plan, draft=draft, version=version + 1)
+
+        def redraft(transaction: Transaction) -> bool:
+            is_new = self._book.redraft(
+                transaction, changed, now_us(), change, caller.client, summary
+            )
+            if is_new:
+                transaction.append(plan_entry(changed, change, client=caller.client))
+            return is_new
+
+        if await self._audit.transact(redraft):
+            return changed
+        plan = (await self._standing(plan.id)).plan
+        if plan.status is not PlanStatus.PENDING:
+            return Refused(Why.STATE, f"the plan {plan.id} is {plan.status}", plan)
+        return Refused(Why.CONFLICT, f"the plan {plan.id} is at version {plan.version}", plan)
+
+    async def _settled(self, plan: Plan, wait_s: float) -> Standing:
+        """The plan once nothing more happens by itself, or after a while."""
+        until = time.monotonic() + wait_s
+        while True:
+            changed = self.changes.next(plan.id)
+            try:
+                standing = await self._standing(plan.id)
+                left = until - time.monotonic()
+                if standing.plan.status is not PlanStatus.EXECUTING or left <= 0:
+                    return standing
+                await asyncio.wait({changed}, timeout=min(_POLL_S, left))
+            finally:
+                changed.cancel()
+
+
+def _unknown(id: str) -> Refused:
+    return Refused(Why.UNKNOWN, f"there is no plan {id[:80]!a}")
+
+
+def _foreign(plan: Plan) -> Refused:
+    return Refused(Why.FOREIGN, f"the plan {plan.id} is another client's", plan)
+
+
+def _is_time_to_forget(plan: Plan) -> bool:
+    """Whether old plans are removed beside the keeping of this one: at one in 32, by its random
+    id, so that nobody counts."""
+    return int(plan.id[-2:], 16) < 8
