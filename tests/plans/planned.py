@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from server.in_process import Reply, Served, config_of
 
 from axonflow_core.config.agents import AgentConfig, PlansConfig
 from axonflow_core.frozen import evolve
@@ -28,7 +29,6 @@ from axonflow_core.routing.router import Router
 from axonflow_core.server.limits import Limits
 from axonflow_core.server.service import Service
 from axonflow_core.server.state import ServerState
-from tests.server.in_process import Reply, Served, config_of
 
 Line = tuple[str, Sequence[str]]
 """A step's name, and those that it depends on."""
