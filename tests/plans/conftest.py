@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
+
+from .planned import CHAIN, Model, Planning, planning, written
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -15,3 +19,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if str(item.path).startswith(here):
             item.add_marker(pytest.mark.skip(reason="the package dbos is missing"))
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def server_of_module(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Planning]:
+    """One application for the tests of a module, for its start takes a second or two."""
+    async with planning(tmp_path_factory.mktemp("plans"), Model(written(CHAIN))) as served:
+        yield served
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def served(server_of_module: Planning) -> Planning:
+    """The application of the module, whose records are those of this test. A module that uses it
+    runs on one event loop: `pytestmark = pytest.mark.asyncio(loop_scope="module")`."""
+    return await server_of_module.from_now_on()

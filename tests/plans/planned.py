@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -92,6 +92,12 @@ class Model:
         finally:
             self.under_way -= 1
 
+    async def begun(self, name: str) -> None:
+        """Returns once that step was called."""
+        async with asyncio.timeout(10):
+            while not self.calls[name]:  # noqa: ASYNC110 - a count has no event
+                await asyncio.sleep(0.005)
+
     def _name(self, request: CompletionRequest) -> str:
         if request.output_schema is not None:
             return "plan"
@@ -163,6 +169,24 @@ class Planning(Served):
     async def status(self, id: str, *, client: str = "acme") -> Any:
         return (await self.get(f"/api/v1/plan/{id}", client=client)).json
 
+    def use(self, model: Model, **plans: Any) -> Model:
+        """Have the steps done by that model from now on, with these settings of the section
+        `plans`."""
+        generation = self.service.generation
+        generation.governance.router = Router({"echo": model})
+        settings = PlansConfig(is_enabled=True, **plans)
+        generation.config = evolve(generation.config, plans=settings)
+        return model
+
+    async def resume(self, id: str, *, approved: bool = True, client: str = "acme") -> Reply:
+        return await self.post(f"/api/v1/plan/{id}/resume", {"approved": approved}, client=client)
+
+    async def cancel(self, id: str, *, client: str = "acme") -> Reply:
+        return await self.post(f"/api/v1/plan/{id}/cancel", {"reason": "why"}, client=client)
+
+    async def change(self, id: str, *, client: str = "acme", **changes: Any) -> Reply:
+        return await self.ask("PUT", f"/api/v1/plan/{id}", changes, client=client)
+
     async def steps(self, id: str) -> Mapping[str, str]:
         """Name -> where each step of a plan stands."""
         return {step["step_name"]: step["status"] for step in (await self.status(id))["steps"]}
@@ -176,18 +200,16 @@ async def planning(
     keys: Keys | None = None,
     plans: Mapping[str, Any] | None = None,
     agents: Mapping[str, AgentConfig] = AGENTS,
-    change: Callable[[Service], None] = lambda service: None,
     **config: Any,
 ) -> AsyncIterator[Planning]:
-    """The application with plans, over an audit in `folder`. `plans` are settings of the section;
-    `change` alters its service first."""
+    """The application with plans, over an audit in `folder`. `plans` are settings of the
+    section."""
     keys = keys or throwaway_keys()
     settings = PlansConfig(is_enabled=True, **(plans or {}))
     given = evolve(config_of(folder, **config), plans=settings, agents=agents)
     service = await Service.open(given, keys, ServerState(Limits()))
     try:
         service.generation.governance.router = Router({"echo": model})
-        change(service)
         yield Planning(service, keys)
     finally:
         await service.aclose()

@@ -2,46 +2,113 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import asyncio
+
+import pytest
 
 from axonflow_core.audit.record import Kind
 
-from .planned import CHAIN, WIDE, Model, planning, written
+from .planned import CHAIN, WIDE, Model, Planning, written
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-async def test_a_plan_is_made_and_runs_once(tmp_path: Path) -> None:
-    model = Model(written(CHAIN))
-    async with planning(tmp_path, model) as served:
-        made = (await served.generate()).json
-        assert [step["name"] for step in made["data"]["steps"]] == [
-            *("first", "second", "third"),
-            "synthesize-results",
-        ]
-        executed = (await served.execute(made["plan_id"])).json
-        again = (await served.execute(made["plan_id"])).json
+async def test_a_plan_is_made_and_runs_once(served: Planning) -> None:
+    model = served.use(Model(written(CHAIN)))
+    made = (await served.generate()).json
+    assert [step["name"] for step in made["data"]["steps"]] == [
+        *("first", "second", "third"),
+        "synthesize-results",
+    ]
+    executed = (await served.execute(made["plan_id"])).json
+    again = (await served.execute(made["plan_id"])).json
     assert (executed["success"], executed["result"]) == (True, "synthesis is done")
     assert executed["data"]["status"] == "completed"
     assert again["data"]["success"] is False and "executed already" in again["error"]
     assert model.calls == {"plan": 1, "first": 1, "second": 1, "third": 1, "synthesis": 1}
 
 
-async def test_a_step_is_given_the_results_that_it_depends_on(tmp_path: Path) -> None:
-    model = Model(written(WIDE), left="LEFT", right="RIGHT")
-    async with planning(tmp_path, model) as served:
-        await served.execute(await served.made())
+async def test_a_step_is_given_the_results_that_it_depends_on(served: Planning) -> None:
+    model = served.use(Model(written(WIDE), left="LEFT", right="RIGHT"))
+    await served.execute(await served.made())
     assert "LEFT" not in model.asked["right"].messages[-1].text
     both = model.asked["both"].messages[-1].text
     assert "LEFT" in both and "RIGHT" in both
 
 
-async def test_each_call_of_a_plan_is_one_record_of_its_client_and_user(tmp_path: Path) -> None:
-    async with planning(tmp_path, Model(written(CHAIN))) as served:
-        id = await served.made()
-        await served.execute(id)
-        records = [each for each in await served.records() if each.kind is Kind.CALL]
-        status = await served.status(id)
+async def test_the_result_of_a_single_step_is_the_answer(served: Planning) -> None:
+    model = served.use(Model(written([("only", [])])))
+    executed = (await served.execute(await served.made())).json
+    assert executed["result"] == "only is done"
+    assert model.calls["synthesis"] == 0
+
+
+async def test_each_call_of_a_plan_is_one_record_of_its_client_and_user(served: Planning) -> None:
+    served.use(Model(written(CHAIN)))
+    id = await served.made()
+    await served.execute(id)
+    records = [each for each in await served.records() if each.kind is Kind.CALL]
+    status = await served.status(id)
     assert {(each.client, each.user) for each in records} == {("acme", records[0].user)}
     assert records[0].user is not None
     steps = {each.facts["step"]: each.id for each in records if "step" in each.facts}
     assert steps == {each["step_id"]: each["audit_id"] for each in status["steps"]}
     assert {each.facts["plan"] for each in records} == {id}
+    changes = [each.facts["what"] for each in await served.records() if each.kind is Kind.PLAN]
+    assert changes == ["created", "begun", "completed"]
+
+
+async def test_two_requests_to_execute_share_one_execution(served: Planning) -> None:
+    model = served.use(Model(written(CHAIN), delay_s=0.05))
+    id = await served.made()
+    both = await asyncio.gather(served.execute(id), served.execute(id))
+    assert [reply.json["result"] for reply in both] == ["synthesis is done"] * 2
+    assert model.calls["first"] == 1
+
+
+async def test_a_request_is_answered_before_the_end_where_that_takes_too_long(
+    served: Planning,
+) -> None:
+    served.use(Model(written(CHAIN), delay_s=0.2), answer_s=0.1)
+    id = await served.made()
+    assert (await served.execute(id)).json["data"]["status"] == "executing"
+    served.use(Model(written(CHAIN), delay_s=0.2))
+    assert (await served.execute(id)).json["data"]["status"] == "completed"
+
+
+async def test_a_plan_is_of_its_tenant_and_of_its_client(served: Planning) -> None:
+    served.use(Model(written(CHAIN)))
+    id = await served.made()
+    assert (await served.get(f"/api/v1/plan/{id}", client="other")).status == 404
+    assert (await served.cancel(id, client="other")).status == 404
+    assert (await served.get(f"/api/v1/plan/{id}", client="acme-too")).status == 200
+    assert "another client's" in (await served.execute(id, client="acme-too")).json["error"]
+    assert (await served.change(id, version=1, client="acme-too")).status == 403
+    listed = (await served.get("/api/v1/plans", client="other")).json
+    assert listed["plans"] == []
+
+
+async def test_a_client_without_the_role_has_no_plans(served: Planning) -> None:
+    refused = await served.generate(client="only-call")
+    assert (refused.status, refused.json["code"]) == (403, "forbidden")
+
+
+async def test_a_plan_that_nobody_executed_in_time_has_expired(served: Planning) -> None:
+    served.use(Model(written(CHAIN)), expires_s=0.01)
+    id = await served.made()
+    await asyncio.sleep(0.02)
+    assert "has expired" in (await served.execute(id)).json["error"]
+
+
+async def test_a_domain_that_nobody_works_on_is_refused_by_name(served: Planning) -> None:
+    refused = await served.generate(domain="gardening")
+    assert refused.status == 400
+    assert "finance, generic, healthcare, travel" in refused.json["error"]
+
+
+async def test_a_domain_that_comes_with_the_package_has_agents(served: Planning) -> None:
+    model = served.use(Model(written([("ride", [])], agents=["transport"])))
+    made = (await served.generate(domain="travel")).json
+    assert made["data"]["steps"][0]["agent"] == "transport"
+    await served.execute(made["plan_id"])
+    assert "journeys" in model.asked["ride"].system[0].text  # type: ignore[union-attr]

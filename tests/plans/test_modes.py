@@ -1,0 +1,69 @@
+"""The modes: what runs side by side, what waits, and for whom."""
+
+from __future__ import annotations
+
+import pytest
+
+from axonflow_core.plans.terms import ExecutionMode
+
+from .planned import CHAIN, WIDE, Model, Planning, written
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+BY_ITSELF = [mode for mode in ExecutionMode if mode not in ("confirm", "step")]
+FREE = [(f"free-{number}", []) for number in range(4)]
+"""Steps that wait for nothing."""
+
+
+@pytest.mark.parametrize("mode", BY_ITSELF)
+async def test_a_plan_ends_in_each_mode(served: Planning, mode: str) -> None:
+    model = served.use(Model(written(WIDE)))
+    executed = (await served.execute(await served.made(execution_mode=mode))).json
+    assert executed["result"] == "synthesis is done"
+    assert model.order.index("both") > max(map(model.order.index, ("left", "right")))
+
+
+@pytest.mark.parametrize(
+    ("mode", "most"), [("auto", 4), ("parallel", 4), ("sequential", 1), ("balanced", 2)]
+)
+async def test_so_many_steps_run_at_once(served: Planning, mode: str, most: int) -> None:
+    plan = written(FREE, agents=["worker", "checker"])
+    model = served.use(Model(plan, delay_s=0.1))
+    await served.execute(await served.made(execution_mode=mode))
+    assert model.most_under_way == most
+
+
+async def test_a_plan_to_confirm_waits_for_somebody(served: Planning) -> None:
+    model = served.use(Model(written(CHAIN)))
+    id = await served.made(execution_mode="confirm")
+    assert (await served.execute(id)).json["data"]["status"] == "awaiting_approval"
+    assert model.calls == {"plan": 1}
+    pending = (await served.get(f"/api/v1/plans/approvals/pending?limit=20&plan_id={id}")).json
+    assert [each["plan_id"] for each in pending["pending_approvals"]] == [id]
+    resumed = (await served.resume(id, client="acme-too")).json
+    assert (resumed["status"], resumed["result"]) == ("completed", "synthesis is done")
+
+
+async def test_a_plan_by_steps_waits_before_each(served: Planning) -> None:
+    model = served.use(Model(written(CHAIN)))
+    id = await served.made(execution_mode="step")
+    await served.execute(id)
+    seen = []
+    for _ in CHAIN:
+        seen.append((await served.status(id))["awaits_approval_of"])
+        last = (await served.resume(id)).json
+    assert seen == ["step_1", "step_2", "step_3"]
+    assert (last["status"], last["result"]) == ("completed", "synthesis is done")
+    assert model.order == ["plan", "first", "second", "third", "synthesis"]
+
+
+async def test_a_refused_approval_ends_the_plan_and_keeps_what_there_is(served: Planning) -> None:
+    model = served.use(Model(written(CHAIN)))
+    id = await served.made(execution_mode="step")
+    await served.execute(id)
+    await served.resume(id)
+    assert (await served.resume(id, approved=False)).json["status"] == "cancelled"
+    status = await served.status(id)
+    assert status["error"] == "the approval of step_2 was refused"
+    assert status["step_results"]["step_1"]["output"] == "first is done"
+    assert model.calls["second"] == 0
+    assert (await served.resume(id)).status == 400
