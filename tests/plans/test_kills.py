@@ -1,0 +1,95 @@
+"""`kill -9` at every step boundary and inside every step of a plan of six steps."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import orjson
+import pytest
+
+from axonflow_core.audit.record import Entry, Kind
+from axonflow_core.audit.search import search
+from axonflow_core.audit.store import AuditStore
+from axonflow_core.keys import Keys, throwaway_keys
+
+from .planned import written
+
+NAMES = [f"s-{number}" for number in range(1, 7)]
+CHAIN = [(name, NAMES[number - 1 : number] if number else []) for number, name in enumerate(NAMES)]
+WIDE = [(name, []) for name in NAMES]
+STEPS = [*(f"step_{number}" for number in range(1, 7)), "synthesis"]
+
+
+def lived(folder: Path, plan: str, keys: Keys, mode: str, points: list[str] | None = None) -> int:
+    """Live until the plan is over, and die at these points, or at all. Returns how often."""
+    given = " ".join(key.hex() for key in (keys.server[0], keys.signing, keys.master))
+    settings = orjson.dumps({"mode": mode, "points": points}).decode()
+    command = [sys.executable, str(Path(__file__).parent / "lives.py")]
+    for kills in range(100):
+        ended = subprocess.run(
+            [*command, str(folder), plan, given, settings],
+            timeout=60,
+            capture_output=True,
+            text=True,
+        )
+        if ended.returncode != -9:
+            assert ended.returncode == 0, ended.stderr
+            return kills
+    raise AssertionError("it never ended")
+
+
+async def calls_on_record(folder: Path, keys: Keys) -> list[Entry]:
+    audit = await AuditStore.open(f"sqlite:///{folder}/audit.db", keys)
+    try:
+        page = await search(audit, "acme", limit=1_000)
+    finally:
+        await audit.aclose()
+    entries = [each.entry for each in reversed(page.records)]
+    return [each for each in entries if each.kind is Kind.CALL and "step" in each.facts]
+
+
+async def require_once(folder: Path, keys: Keys) -> list[Entry]:
+    """The plan is complete, no step ran once it was on record, and each is on record once. Returns
+    the records of its steps."""
+    assert (folder / "status").read_text() == "completed"
+    events = (folder / "events").read_text().splitlines()
+    for number, step in enumerate(STEPS):
+        name = NAMES[number] if number < len(NAMES) else "synthesis"
+        called = [at for at, event in enumerate(events) if event == f"call {name}"]
+        assert called and max(called) < events.index(f"{step} completed"), step
+    records = await calls_on_record(folder, keys)
+    assert Counter(each.facts["step"] for each in records) == dict.fromkeys(STEPS, 1)
+    for each in records:
+        assert each.facts["idempotency_key"] == f"{each.facts['plan']}/{each.facts['step']}"
+        assert each.facts["is_repeated"] is (each.facts["attempt"] > 1)
+    return records
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize(("plan", "mode"), [(CHAIN, "sequential"), (WIDE, "parallel")])
+async def test_a_plan_ends_whatever_is_killed_and_no_step_on_record_runs_again(
+    tmp_path: Path, plan: list[tuple[str, list[str]]], mode: str
+) -> None:
+    keys = throwaway_keys()
+    kills = lived(tmp_path, written(plan), keys, mode)
+    assert kills >= 4 * len(STEPS)
+    for record in await require_once(tmp_path, keys):
+        assert record.facts["attempt"] > 1
+
+
+@pytest.mark.thorough
+async def test_a_step_without_a_record_is_run_again_and_its_record_says_so(tmp_path: Path) -> None:
+    keys = throwaway_keys()
+    points = [
+        "call: s-2",
+        "in the transaction: step_3",
+        "durable: step_4 completed",
+        "answer: synthesis",
+    ]
+    assert lived(tmp_path, written(CHAIN), keys, "sequential", points) == len(points)
+    records = await require_once(tmp_path, keys)
+    repeated = [each.facts["step"] for each in records if each.facts["is_repeated"]]
+    assert repeated == ["step_2", "step_3", "synthesis"]
