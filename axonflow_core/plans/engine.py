@@ -37,6 +37,7 @@ from axonflow_core.plans.terms import PlanStatus
 
 if TYPE_CHECKING:
     from dbos import DBOS
+    from sqlalchemy import Engine as Connections
 
 T = TypeVar("T")
 _LOG = logging.getLogger(__name__)
@@ -78,6 +79,8 @@ class Engine:
         """Plan -> what is under way of it on this loop."""
         self._running: set[str] = set()
         """The plans of which a leg runs here."""
+        self._connections: Connections | None = None
+        """Those to the file; None on a server."""
         self._sweeping: asyncio.Task[None] | None = None
         self._adrift: set[str] = set()
 
@@ -131,6 +134,9 @@ class Engine:
         }
         if self._database.schema is not None:
             config["dbos_system_schema"] = self._database.schema
+        self._connections = self._database.engine()
+        if self._connections is not None:
+            config["system_database_engine"] = self._connections
         DBOS(config=config)
         logging.getLogger("dbos").handlers.clear()
         self._dbos = DBOS
@@ -145,6 +151,8 @@ class Engine:
     def _stop(self) -> None:
         if self._dbos is not None:
             self._dbos.destroy(destroy_registry=True)
+        if self._connections is not None:
+            self._connections.dispose()
 
     def _enqueue(self, place: Place) -> None:
         from dbos import SetWorkflowID
