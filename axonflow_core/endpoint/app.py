@@ -11,15 +11,16 @@ sent, and the error is the last chunk of the stream. `CredentialsError` of the v
 client's own; of a handler it is this server's, which a client must not be told.
 
 Each tuple of chunks that a handler yields leaves in one send, so that a network read upstream is a
-write here. When the client closes its connection the handler is cancelled and its chunks are
-closed, wherever they stand.
+write here. Where nothing leaves for a while, a ping does (`pings`). When the client closes its
+connection the handler is cancelled and its chunks are closed, wherever they stand.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping
-from contextlib import aclosing
+from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -47,6 +48,7 @@ from axonflow_core.messages import Json
 from .calls import Call, Chunks, Handler, NativeAnswer
 from .credentials import Verifier
 from .operations import Framing, Operation
+from .pings import kept_alive
 from .refusals import Refusal
 from .wire import Wire
 
@@ -59,13 +61,19 @@ def dialect_app(wire: Wire, handler: Handler, verifier: Verifier) -> AsgiApp:
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         reply = _Reply(wire, ResponseWriter(send))
+        method, path = scope["method"], scope["raw_path"].decode("latin-1")
         try:
-            operation, model = wire.addressed(scope["method"], scope["raw_path"].decode("latin-1"))
+            if (greeting := wire.greeting(method, path)) is not None:
+                await reply.send(NativeAnswer(greeting))
+                return
+            operation, model = wire.addressed(method, path)
             reply.framing = _framing_of(operation)
             request = await received(wire, scope, receive)
             async with cancelled_on_disconnect(receive):
                 call = _call(wire, operation, model, request, verifier, reply.request_id)
-                await reply.send(await handler(call))
+                async with reply.kept_alive(call):
+                    await reply.send(await handler(call))
+                await reply.end()
         except ClientLeft:
             pass
         except Refusal as refusal:
@@ -174,6 +182,20 @@ class _Reply:
         self._writer = writer
         self.request_id = wire.new_request_id()
         self.framing: Framing | None = None
+        self._last_write = asyncio.get_running_loop().time()
+        self._has_chunks = False
+        self._has_ended = False
+
+    def kept_alive(self, call: Call) -> AbstractAsyncContextManager[None]:
+        """What is inside answers `call`: a stream that is silent meanwhile is pinged."""
+        framing = self.framing
+        if framing is None or not framing.ping or not call.is_streamed:
+            return nullcontext()
+
+        async def ping() -> None:
+            await self._write(framing, framing.ping if self._has_chunks else framing.early_ping)
+
+        return kept_alive(ping, lambda: self._last_write, self._wire.silence_s)
 
     async def send(self, answer: NativeAnswer | Chunks) -> None:
         if isinstance(answer, NativeAnswer):
@@ -189,7 +211,13 @@ class _Reply:
             body = self._wire.with_request_id(native.body, self.request_id)
             await self._whole(native.status, native.headers, body)
 
+    async def end(self) -> None:
+        """End a stream; a whole answer has its end."""
+        if not self._has_ended:
+            await self._writer.end()
+
     async def _whole(self, status: int, headers: Mapping[str, str], body: Json | bytes) -> None:
+        self._has_ended = True
         data = body if isinstance(body, bytes) else dumps(body)
         await self._writer.whole(status, self._headers({"content-type": _JSON, **headers}), data)
 
@@ -199,17 +227,20 @@ class _Reply:
         framing = self.framing or _UNFRAMED
         async with aclosing(chunks):
             async for together in chunks:
-                data = _frames(framing, together)
-                if not self._writer.has_started:  # until the first chunk an error has a status
-                    await self._begin(framing)
-                await self._writer.write(data)
-        if not self._writer.has_started:
-            await self._begin(framing)
-        await self._writer.end()
+                self._has_chunks = True
+                await self._write(framing, _frames(framing, together))
+        await self._begin(framing)
+
+    async def _write(self, framing: Framing, data: bytes) -> None:
+        self._last_write = asyncio.get_running_loop().time()
+        await self._begin(framing)
+        await self._writer.write(data)
 
     async def _begin(self, framing: Framing) -> None:
-        headers = {"content-type": framing.content_type, **framing.headers}
-        await self._writer.start(200, self._headers(headers))
+        """The status line, where it has not left."""
+        if not self._writer.has_started:
+            headers = {"content-type": framing.content_type, **framing.headers}
+            await self._writer.start(200, self._headers(headers))
 
     def _headers(self, headers: Mapping[str, str]) -> Mapping[str, str]:
         return {self._wire.request_id_header: self.request_id, **self._wire.headers, **headers}

@@ -25,8 +25,12 @@ def named_sse(chunk: Json) -> bytes:
 SSE = Framing(content_type="text/event-stream; charset=utf-8", frame=sse, headers=_NO_CACHE)
 """OpenAI's, whose codec writes the last event `[DONE]`, and Gemini's, which has none."""
 NAMED_SSE = Framing(
-    content_type="text/event-stream; charset=utf-8", frame=named_sse, headers=_NO_CACHE
+    content_type="text/event-stream; charset=utf-8",
+    frame=named_sse,
+    headers=_NO_CACHE,
+    ping=named_sse({"type": "ping"}),
+    early_ping=b": ping\n\n",
 )
-"""Anthropic's."""
+"""Anthropic's, which has an event for pings; before its first chunk the ping is a comment."""
 NDJSON = Framing(content_type="application/x-ndjson", frame=encode_line)
 """Ollama's."""

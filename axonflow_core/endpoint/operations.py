@@ -55,6 +55,10 @@ class Framing:
     """Sent with a streamed answer besides its content type."""
     of_a_stream: Callable[[], Framing] | None = None
     """The framing of one stream, where an error in it is told by what came before."""
+    ping: bytes = b""
+    """What is sent where a stream is silent; empty: nothing is."""
+    early_ping: bytes = b""
+    """The same before the first chunk, for which readers must take the next one."""
 
     @frame_error.default
     def _as_any_chunk(self) -> Callable[[Json], bytes]:

@@ -14,6 +14,7 @@ from axonflow_core.messages import EMPTY, Json
 
 from .credentials import Presented, bearer_token
 from .operations import Operation
+from .pings import SILENCE_S
 from .refusals import Refusal, Refusals, Refused, denial_of, refusal_of
 
 MAX_BODY_BYTES = 32 * 2**20
@@ -54,6 +55,11 @@ class Wire:
     """How the names of headers begin that belong to a call; lower case."""
     call_query: tuple[str, ...] = ()
     """The members of the query that do."""
+    greetings: Mapping[str, Json] = EMPTY
+    """Path -> what `GET` of it tells everybody who looks whether somebody serves: without a key, as
+    `HEAD` is answered too."""
+    silence_s: float = SILENCE_S
+    """After so many seconds in which nothing left, a stream is pinged (`Framing.ping`)."""
     max_body_bytes: int = MAX_BODY_BYTES
     max_model_characters: int = MAX_MODEL_CHARACTERS
 
@@ -68,7 +74,12 @@ class Wire:
 
     def has_path(self, raw_path: str) -> bool:
         """Whether an operation has this path, by whatever method."""
-        return any(each.pattern.fullmatch(raw_path) for each in self.operations)
+        is_operation = any(each.pattern.fullmatch(raw_path) for each in self.operations)
+        return is_operation or raw_path in self.greetings
+
+    def greeting(self, method: str, raw_path: str) -> Json:
+        """What everybody is told here; None where nothing is."""
+        return self.greetings.get(raw_path) if method in ("GET", "HEAD") else None
 
     def addressed(self, method: str, raw_path: str) -> tuple[Operation, str]:
         """The operation of a path and the model in it, or `""`. `Refusal` for a path that is none,

@@ -23,6 +23,7 @@ from axonflow_core.plugin_spec import ModelDescription
 from .codec import CODEC, COUNTER
 from .config import BETA_HEADER, BETAS
 
+_HELLO = {"message": "hello"}
 _TRANSPORT = frozenset({"model", "stream"})
 _CREATED = "2026-11-28T00:00:00Z"
 """When every model is said to be made: nothing here knows it."""
@@ -55,6 +56,7 @@ WIRE = Wire(
     presented=first_of(header("x-api-key"), bearer_token),
     marks=frozenset(("anthropic-version",)),
     call_headers=("content-type", BETA_HEADER),
+    greetings={"/": _HELLO, "/api/hello": _HELLO},
     operations=(
         Operation(
             name="messages",
