@@ -5,9 +5,9 @@ NativeNames({"stop": StopReason.END_TURN, "eos": StopReason.END_TURN}).encode(EN
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from enum import StrEnum
-from typing import Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 from attrs import field
 
@@ -19,15 +19,39 @@ from .json_members import UnexpectedKind, kind_of
 
 E = TypeVar("E", bound=StrEnum)
 
+_END, _LIMIT, _REFUSED = StopReason.END_TURN, StopReason.MAX_TOKENS, StopReason.REFUSAL
+_FILTERED = StopReason.CONTENT_FILTERED
+
+NEAREST: Mapping[Any, tuple[StopReason, ...]] = {
+    StopReason.STOP_SEQUENCE: (_END,),
+    StopReason.TOOL_USE: (_END,),
+    StopReason.PAUSE_TURN: (_LIMIT, _END),
+    StopReason.CONTENT_FILTERED: (StopReason.GUARDRAIL, _REFUSED, _END),
+    StopReason.GUARDRAIL: (_FILTERED, _REFUSED, _END),
+    StopReason.REFUSAL: (_FILTERED, StopReason.GUARDRAIL, _END),
+    StopReason.CONTEXT_EXCEEDED: (_LIMIT, _END),
+    StopReason.MALFORMED: (_END,),
+    StopReason.MAX_TOKENS: (_END,),
+    StopReason.OTHER: (_END,),
+}
+"""Stop reason -> the reasons nearest to it, for who has no name for it."""
+
+
+def nearest(reason: StopReason, known: Collection[StopReason]) -> StopReason:
+    """The reason itself, or the nearest that is known; itself where none is."""
+    if reason in known:
+        return reason
+    return next((other for other in NEAREST.get(reason, ()) if other in known), reason)
+
 
 @frozen
 class NativeNames(Generic[E]):
     """One table, read in both directions. Of several names for one meaning the first is written.
 
     A table of stop reasons is open: a name that it lacks means `StopReason.OTHER`, and a reason
-    that it lacks is written as its first name, for an answer always has some reason. Any other
-    table is closed: what it lacks is a `ValueError` when decoded and an `EncodeError` that names
-    `what` when encoded.
+    that it lacks is written as the nearest that it has (`NEAREST`), else as its first name, for an
+    answer always has some reason. Any other table is closed: what it lacks is a `ValueError` when
+    decoded and an `EncodeError` that names `what` when encoded.
     """
 
     table: Mapping[str, E]
@@ -57,9 +81,10 @@ class NativeNames(Generic[E]):
         """The family's name for `value`: `native`, the one it came with, if that still means it."""
         if native is not None and self.table.get(native, self.other) is value:
             return native
-        for name, meaning in self.table.items():
-            if meaning is value:
-                return name
+        for wanted in (value, *NEAREST.get(value, ())):
+            for name, meaning in self.table.items():
+                if meaning is wanted:
+                    return name
         if self.other is None:
             raise self._unnamed(value)
         return next(iter(self.table))

@@ -13,7 +13,7 @@ so nothing of it may become an error:
     reasoning            kept where the client's codec has it, else left out and reported
     any other block      left out and reported: it is private to the model's vendor
     tool arguments       that are no JSON object are wrapped in one, where one is required
-    stop reasons         the nearest one that the dialect has, by the table `NEAREST`
+    stop reasons         the nearest one that the dialect has, by `codec.native_names.NEAREST`
     facts                unknown members, the echo of the request and details of the stop are the
                          model's own, and are left out without a report
 
@@ -26,6 +26,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from axonflow_core.codec import Codec, Feature
+from axonflow_core.codec.native_names import nearest
 from axonflow_core.frozen import evolve, frozen
 from axonflow_core.messages import (
     EMPTY,
@@ -58,23 +59,6 @@ from axonflow_core.stream import (
 )
 
 from .output import is_output, output_of, output_text, unforced
-
-_END, _LIMIT, _REFUSED = StopReason.END_TURN, StopReason.MAX_TOKENS, StopReason.REFUSAL
-_FILTERED = StopReason.CONTENT_FILTERED
-
-NEAREST: Mapping[StopReason, tuple[StopReason, ...]] = {
-    StopReason.STOP_SEQUENCE: (_END,),
-    StopReason.TOOL_USE: (_END,),
-    StopReason.PAUSE_TURN: (_LIMIT, _END),
-    StopReason.CONTENT_FILTERED: (StopReason.GUARDRAIL, _REFUSED, _END),
-    StopReason.GUARDRAIL: (_FILTERED, _REFUSED, _END),
-    StopReason.REFUSAL: (_FILTERED, StopReason.GUARDRAIL, _END),
-    StopReason.CONTEXT_EXCEEDED: (_LIMIT, _END),
-    StopReason.MALFORMED: (_END,),
-    StopReason.MAX_TOKENS: (_END,),
-    StopReason.OTHER: (_END,),
-}
-"""Stop reason -> the reasons nearest to it, for a dialect that has no name for it."""
 
 _UNREPORTED = frozenset({StopReason.STOP_SEQUENCE, StopReason.TOOL_USE, StopReason.OTHER})
 """Reasons of which nothing is lost: `end_turn` covers them in the dialects that lack them."""
@@ -142,12 +126,8 @@ class Client:
         return "citations" if isinstance(block, Text) and block.citations else None
 
     def stop(self, reason: StopReason) -> StopReason:
-        """The reason itself, or the nearest that the client's dialect has a word for
-        (`NEAREST`)."""
-        known = self.codec.stop_reasons.table.values()
-        if reason in known:
-            return reason
-        return next((other for other in NEAREST.get(reason, ()) if other in known), reason)
+        """The reason itself, or the nearest that the client's dialect has a word for."""
+        return nearest(reason, self.codec.stop_reasons.table.values())
 
     def adjustment(self, what: str, done: str = "left out of the answer") -> Adjustment:
         return Adjustment(what, done, f"{self.codec.name} has no place for it")
@@ -387,4 +367,4 @@ def _of_event(changes: Mapping[str, Any]) -> dict[str, Any]:
     return {names[name]: value for name, value in changes.items()}
 
 
-__all__ = ["NEAREST", "Client", "ClientEvents", "OutputEvents", "fit_answer", "output_of"]
+__all__ = ["Client", "ClientEvents", "OutputEvents", "fit_answer", "output_of"]
