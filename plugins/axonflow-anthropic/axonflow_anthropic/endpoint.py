@@ -22,6 +22,7 @@ from axonflow_core.plugin_spec import ModelDescription
 
 from .codec import CODEC, COUNTER
 from .config import BETA_HEADER, BETAS
+from .form import FORM
 
 _HELLO = {"message": "hello"}
 _TRANSPORT = frozenset({"model", "stream"})
@@ -64,6 +65,7 @@ WIRE = Wire(
             path="/v1/messages",
             codec=CODEC,
             surface=CODEC.surface,
+            form=FORM,
             framing=NAMED_SSE,
             stream_member="stream",
             transport_members=_TRANSPORT,
