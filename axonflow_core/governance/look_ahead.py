@@ -122,8 +122,9 @@ class AnswerScreen:
 
     # ── what came ─────────────────────────────────────────────────────────────────────────────────
 
-    def add(self, batches: tuple[Batch, ...], native: bytes | None) -> None:
-        """Take what one read of the provider brought."""
+    def add(self, batches: tuple[Batch, ...], native: bytes | None) -> bool:
+        """Take what one read of the provider brought. Returns whether something may be judged or
+        leave by now."""
         held = Held(batches, native)
         self._queue.append(held)
         open_at = self._open.get
@@ -145,7 +146,9 @@ class AnswerScreen:
                     self._end(self._open.pop(event.index, None))  # type: ignore[union-attr]
                 elif kind not in _SILENT:
                     self._event(event, held, number, place)
-        self._may_pass |= not held.ends
+        if not held.ends:
+            self._may_pass = True
+        return self._may_pass or self.is_due
 
     def _delta(self, event: Any, held: Held, number: int, place: int) -> None:
         kind = _DELTAS[type(event)]
@@ -241,9 +244,8 @@ class AnswerScreen:
     @property
     def is_due(self) -> bool:
         """Whether enough came to be judged."""
-        if self._is_due or self._events:
-            return True
-        return self.unread >= STRIDE and self._is_worth_it
+        is_much = self.unread >= STRIDE and self._is_worth_it
+        return is_much or self._is_due or bool(self._events)
 
     @property
     def is_much(self) -> bool:
@@ -314,11 +316,11 @@ class AnswerScreen:
         if decision.is_stopped or new is None:
             yield Stop(decision.verdict, decision.reason)
             return
-        held.is_redacted |= new is not event
+        is_redacted = new is not event
         if self._vault:
             new = self._vault.in_value(new, but=_OF_RUN)
         if new is not event:
-            held.replaced[number, place] = new
+            held.replace(number, place, new, is_redacted=is_redacted)
 
     def _is_new(self, text: str) -> bool:
         return bool(text) and text not in self._known
@@ -368,12 +370,13 @@ def _stop_of(found: Found) -> Stop:
 def _replaced(held: Held) -> tuple[Batch, ...]:
     """The batches with masks in their texts, and without what may repeat these."""
     batches = [list(batch) for batch in held.batches]
-    for (number, place), event in held.replaced.items():
+    others, masked_texts = held.replaced or {}, held.masks or {}
+    for (number, place), event in others.items():
         batches[number][place] = event  # type: ignore[call-overload]
-    for (number, place), masks in held.masks.items():
+    for (number, place), masks in masked_texts.items():
         event = batches[number][place]
         batches[number][place] = with_text(event, masked(text_of(event), masks))
-    changed = {number for number, _ in (*held.masks, *held.replaced)}
+    changed = {number for number, _ in (*masked_texts, *others)}
     return tuple(
         tuple(event for event in batch if number not in changed or type(event) is not Extra)
         for number, batch in enumerate(batches)

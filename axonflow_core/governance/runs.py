@@ -28,7 +28,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, TypeAlias
 from unicodedata import combining
 
 from axonflow_core.frozen import evolve
@@ -61,37 +61,38 @@ _WORD = "".join({*map(chr, range(33, 127))} - set("\"'`()[]{}<>,|"))
 """What tokens, addresses and escapes are made of."""
 _START = itemgetter(0)
 
-Search = Callable[[str], Sequence[Found]]
+Search: TypeAlias = Callable[[str], Sequence[Found]]
 
 
 class Held:
     """The batches of one read of the provider, until all of their text is cleared."""
 
-    __slots__ = (
-        "batches",
-        "ends",
-        "is_redacted",
-        "is_released",
-        "masks",
-        "native",
-        "replaced",
-        "waits_for",
-    )
+    waits_for = 0
+    """How many blocks that are judged as a whole have events here, and are not judged yet."""
+    masks: dict[tuple[int, int], list[Mask]] | None = None
+    """Number of a batch, and of an event in it -> what is replaced in the text of the event."""
+    replaced: dict[tuple[int, int], object] | None = None
+    """The same -> the event that takes the place of that one."""
+    is_redacted = False
+    """Whether something of that takes the place of a finding."""
+    is_released = False
 
     def __init__(self, batches: tuple[Batch, ...], native: bytes | None) -> None:
         self.batches = batches
         self.native = native
         self.ends: dict[Run, int] = {}
         """Run -> where the text of these batches ends in it."""
-        self.waits_for = 0
-        """How many blocks that are judged as a whole have events here, and are not judged yet."""
-        self.masks: dict[tuple[int, int], list[Mask]] = {}
-        """Number of a batch, and of an event in it -> what is replaced in the text of the event."""
-        self.replaced: dict[tuple[int, int], object] = {}
-        """The same -> the event that takes the place of that one."""
-        self.is_redacted = False
-        """Whether something of that takes the place of a finding."""
-        self.is_released = False
+
+    def mask(self, batch: int, event: int, mask: Mask) -> None:
+        """Replace something in the text of an event."""
+        self.masks = self.masks or {}
+        self.masks.setdefault((batch, event), []).append(mask)
+
+    def replace(self, batch: int, event: int, new: object, *, is_redacted: bool) -> None:
+        """Put another event in the place of one."""
+        self.replaced = self.replaced or {}
+        self.replaced[batch, event] = new
+        self.is_redacted |= is_redacted
 
     @property
     def is_cleared(self) -> bool:
@@ -102,15 +103,9 @@ class Held:
         return not self.waits_for
 
 
-class Piece(NamedTuple):
-    """The text of one event in a run."""
-
-    start: int
-    end: int
-    held: Held
-    batch: int
-    event: int
-    block: Block
+Piece: TypeAlias = "tuple[int, int, Held, int, int, Block]"
+"""The text of one event in a run: where it begins and ends, what holds it, the numbers of its batch
+and of the event in that, and its block. A plain tuple: each event of an answer makes one."""
 
 
 class Block:
@@ -174,7 +169,7 @@ class Run:
         self._new.append(text)
         if block is not self._block:
             self._block, self._switched = block, start
-        self._pieces.append(Piece(start, end, held, batch, event, block))
+        self._pieces.append((start, end, held, batch, event, block))
         held.ends[self] = end
 
     def judge(self, search: Search) -> Found | None:
@@ -249,16 +244,16 @@ class Run:
         """Block -> where its text stands: at which place of the block's text, where in the run, how
         many characters."""
         places: dict[Block, list[tuple[int, int, int]]] = {}
-        for piece in self._pieces:
-            if piece.end <= self._base:
+        for first, end, _, _, _, block in self._pieces:
+            if end <= self._base:
                 continue
-            known = places.setdefault(piece.block, [])
-            begin = max(piece.start, self._base)
+            known = places.setdefault(block, [])
+            begin = max(first, self._base)
             at, start, size = known[-1] if known else (0, begin, 0)
             if start + size == begin:
-                known[-1:] = [(at, start, piece.end - start)]
+                known[-1:] = [(at, start, end - start)]
             else:
-                known.append((at + size, begin, piece.end - begin))
+                known.append((at + size, begin, end - begin))
         return places
 
     def _between(self, start: int, end: int) -> str:
@@ -268,18 +263,17 @@ class Run:
         """Put `text` into the first event of the span that has not left, and take the span out of
         all of them."""
         first = max(0, bisect_right(self._pieces, start, key=_START) - 1)
-        for piece in self._pieces[first:]:
-            if piece.start >= end:
+        for begin, last, held, batch, event, _ in self._pieces[first:]:
+            if begin >= end:
                 break
-            if piece.end <= start:
+            if last <= start:
                 continue
-            if piece.held.is_released:
-                self.late += min(end, piece.end) - max(start, piece.start)
+            if held.is_released:
+                self.late += min(end, last) - max(start, begin)
                 continue
-            place = max(start, piece.start) - piece.start, min(end, piece.end) - piece.start
-            masks = piece.held.masks.setdefault((piece.batch, piece.event), [])
-            masks.append(Mask(*place, text, start))
-            piece.held.is_redacted |= is_redacted
+            place = max(start, begin) - begin, min(end, last) - begin
+            held.mask(batch, event, Mask(*place, text, start))
+            held.is_redacted |= is_redacted
             text = ""
 
     def _trim(self) -> None:
@@ -290,7 +284,7 @@ class Run:
         self._window = self._window[base - self._base :]
         self._base = base
         gone = bisect_right(self._pieces, base, key=itemgetter(1))
-        while gone and not self._pieces[gone - 1].held.is_released:
+        while gone and not self._pieces[gone - 1][2].is_released:
             gone -= 1
         del self._pieces[:gone]
 

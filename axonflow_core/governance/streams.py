@@ -122,15 +122,18 @@ class GovernedStream(CompletionStream):
     # ── on the way ────────────────────────────────────────────────────────────────────────────────
 
     async def _next(self) -> Passed | None:
-        """What may leave after one more read of the provider. The last read begins the end."""
+        """What may leave after some more reads of the provider. The last read begins the end."""
         screen, passed = self._screen, None
+        stream, saw = self._stream, self._seen.add
         try:
-            batches = await self._stream.read()
-            self._seen.add(batches)
+            batches = await stream.read()
+            saw(batches)
             if screen is None:
-                passed = Passed(batches, self._stream.native)
-            elif batches:
-                screen.add(batches, self._stream.native)
+                passed = Passed(batches, stream.native)
+            else:
+                while batches and not screen.add(batches, stream.native) and self._end is None:
+                    batches = await stream.read()
+                    saw(batches)
                 if screen.is_due:
                     await _search(screen)
                 passed = screen.taken()

@@ -35,8 +35,7 @@ class _Event(NamedTuple):
     place: int
 
     def replace(self, event: object, *, is_redacted: bool) -> None:
-        self.held.replaced[self.batch, self.place] = event
-        self.held.is_redacted |= is_redacted
+        self.held.replace(self.batch, self.place, event, is_redacted=is_redacted)
 
 
 class WholeBlock(Block):

@@ -20,7 +20,7 @@ from axonflow_core.policy.searches import Find, finder_of, is_literal, pattern_o
 from axonflow_core.policy.sieves import Sieve, sieve_of
 from axonflow_core.policy.views import View, views_of
 
-MAX_SCREENED = 512
+MAX_SCREENED = 1_024
 """Bytes of a text that is searched for all rules' patterns at once."""
 MAX_SCREEN = 256
 """Instructions of all rules' patterns that are searched for in one."""

@@ -76,28 +76,25 @@ class Sieve:
         numbers = list(filter(is_of_numbers, hints))
         others = [hint for hint in hints if hint not in numbers]
         self._groups = list(_groups(hints, others, words))
-        self._numbers = [_group(hints, numbers)] if numbers else []
+        self._with_numbers = [*self._groups, *([_group(hints, numbers)] if numbers else ())]
 
     def asked(self, view: View) -> Set[int]:
         """The numbers of the detectors that may find something."""
-        asked = self._asked(view, self._groups)
-        return asked | self._asked(view, self._numbers) if view.has_digits else asked
+        asked, data = _NOBODY, view.data
+        is_noise = len(data) > _SHORT and _is_noise(data)
+        for group in self._with_numbers if view.has_digits else self._groups:
+            if (start := 0 if is_noise else group.find(data)) >= 0:
+                asked = asked | self._asked_by(group, view, start)
+        return asked
 
     def warm_up(self, view: View) -> None:
         """Search with every automaton, so that the first call does not pay for it."""
         if self._find_word is not None:
             self._find_word(view.lowered)
-        for group in (*self._groups, *self._numbers):
+        for group in self._with_numbers:
             group.find(view.data)
             for find, _ in group.hints:
                 find(view.data)
-
-    def _asked(self, view: View, groups: Iterable[_Group]) -> Set[int]:
-        asked, data, is_noise = _NOBODY, view.data, _is_noise(view.data)
-        for group in groups:
-            if (start := 0 if is_noise else group.find(data)) >= 0:
-                asked = asked | self._asked_by(group, view, start)
-        return asked
 
     def _asked_by(self, group: _Group, view: View, start: int) -> Set[int]:
         """The numbers of those of a group; nothing of it stands before `start`."""
@@ -113,9 +110,7 @@ class Sieve:
 
 
 def _is_noise(data: bytes) -> bool:
-    """Whether more than a fifth of a long text are capitals, as of keys and of files in base64."""
-    if len(data) <= _SHORT:
-        return False
+    """Whether more than a fifth of a text are capitals, as of keys and of files in base64."""
     sample = data[:_SAMPLE]
     return len(sample) - len(sample.translate(None, _CAPITALS)) > len(sample) // 5
 
