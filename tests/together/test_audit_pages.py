@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import yaml
 from pages import Page
 
 from axonflow_core.audit.keys import Signer
@@ -157,6 +158,14 @@ def test_what_a_shipper_does_to_a_line_is_found(folder: Path, harm: str) -> None
     }
     part.write_bytes(b"".join(lines[harm]))
     assert verified(folder, folder / "received") == 1
+
+
+def test_the_recipe_says_from_where_each_part_gets_what_it_carries() -> None:
+    for text in AUDIT.files().values():
+        config = yaml.safe_load(text)
+        parts = {**config["sources"], **config.get("transforms", {}), **config["sinks"]}
+        inputs = [name for part in parts.values() for name in part.get("inputs", ())]
+        assert set(inputs) == parts.keys() - config["sinks"].keys()
 
 
 @pytest.mark.thorough
