@@ -251,7 +251,8 @@ async def test_a_fault_is_told_by_its_field_without_what_was_sent(
     assert await served.records() == []
 
 
-async def test_plans_are_told_not_to_be_here_yet(served: Served) -> None:
+async def test_a_server_without_plans_says_how_to_have_them(served: Served) -> None:
     for kind in ("multi-agent-plan", "generate-plan", "execute-plan"):
         reply = await served.post(ASK, request("", request_type=kind))
-        assert (reply.status, reply.json["code"]) == (501, "no_plans")
+        assert (reply.status, reply.json["code"]) == (404, "no_plans")
+        assert "enabled: true" in reply.json["error"]
