@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from axonflow_core.plans.plan import Plan, StepState
 
@@ -14,22 +16,22 @@ class Changes:
     def __init__(self) -> None:
         self._waiting: defaultdict[str, set[asyncio.Future[None]]] = defaultdict(set)
 
-    def next(self, plan: str) -> asyncio.Future[None]:
-        """Done at the next change of a plan or of one of its steps."""
+    @contextmanager
+    def waiting(self, plan: str) -> Iterator[asyncio.Future[None]]:
+        """A future that is done at the next change of a plan or of one of its steps. What is read
+        in the block is not older than that."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         waiting = self._waiting[plan]
         waiting.add(future)
-        future.add_done_callback(lambda done: self._forget(plan, done))
-        return future
+        try:
+            yield future
+        finally:
+            waiting.discard(future)
+            if not waiting:
+                self._waiting.pop(plan, None)
 
     def tell(self, plan: Plan, state: StepState | None) -> None:
         """Something changed."""
         for future in list(self._waiting.get(plan.id, ())):
             if not future.done():
                 future.set_result(None)
-
-    def _forget(self, plan: str, future: asyncio.Future[None]) -> None:
-        waiting = self._waiting[plan]
-        waiting.discard(future)
-        if not waiting:
-            self._waiting.pop(plan, None)

@@ -360,15 +360,12 @@ class Plans:
         """The plan once nothing more happens by itself, or after a while."""
         until = time.monotonic() + wait_s
         while True:
-            changed = self.changes.next(plan.id)
-            try:
+            with self.changes.waiting(plan.id) as changed:
                 standing = await self._standing(plan.id)
                 left = until - time.monotonic()
                 if standing.plan.status is not PlanStatus.EXECUTING or left <= 0:
                     return standing
                 await asyncio.wait({changed}, timeout=min(_POLL_S, left))
-            finally:
-                changed.cancel()
 
 
 def _unknown(id: str) -> Refused:

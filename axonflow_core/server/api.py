@@ -68,6 +68,7 @@ _BY_ROLE: Mapping[Role, Iterable[Row]] = {
         (f"GET {PLAN}s", plans.listing, Way.READ),
         (f"GET {PLAN}s/approvals/pending", plans.pending, Way.READ),
         (f"GET {PLAN}/{{id}}", plans.status, Way.READ),
+        (f"GET {PLAN}/{{id}}/events", plans.events, Way.READ),
         (f"PUT {PLAN}/{{id}}", plans.update, Way.DECISION),
         (f"POST {PLAN}/{{id}}/cancel", plans.cancel, Way.DECISION),
         (f"POST {PLAN}/{{id}}/resume", plans.resume, Way.CALL),

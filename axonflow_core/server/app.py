@@ -21,7 +21,13 @@ from axonflow_core.errors import (
     MalformedRequest,
     RequestError,
 )
-from axonflow_core.http.asgi import BodyTooLong, ClientLeft, read_body
+from axonflow_core.http.asgi import (
+    BodyTooLong,
+    ClientLeft,
+    ResponseWriter,
+    cancelled_on_disconnect,
+    read_body,
+)
 from axonflow_core.messages import EMPTY
 from axonflow_core.server import auth
 from axonflow_core.server.client_request import USER_TOKEN, Answer, ClientRequest, refusal
@@ -68,7 +74,7 @@ class App:
             answer = await self._answer(scope, receive)
         except ClientLeft:
             return
-        await _write(send, answer, is_head=scope["method"] == "HEAD")
+        await _write(send, receive, answer, is_head=scope["method"] == "HEAD")
 
     async def _live(self, receive: Any, send: Any) -> None:
         """The life of the worker: what it opened is closed at its end."""
@@ -186,14 +192,15 @@ def _refused(error: AxonFlowError) -> Answer:
     return refusal(502, error.message, code=error.code)
 
 
-async def _write(send: Any, answer: Answer, *, is_head: bool) -> None:
-    """Write the whole answer in one go."""
-    headers = [
-        (b"content-type", answer.content_type.encode()),
-        (b"content-length", b"%d" % len(answer.body)),
-    ]
-    for name, value in answer.headers.items():
-        headers.append((name.encode(), value.encode("latin-1")))
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    body = b"" if is_head else answer.body
-    await send({"type": "http.response.body", "body": body, "more_body": False})
+async def _write(send: Any, receive: Any, answer: Answer, *, is_head: bool) -> None:
+    """Write the whole answer in one go, or as it comes while the client is there."""
+    writer = ResponseWriter(send)
+    headers = {"content-type": answer.content_type, **answer.headers}
+    if answer.pieces is None:
+        headers = {**headers, "content-length": str(len(answer.body))}
+    await writer.start(answer.status, headers)
+    if answer.pieces is not None and not is_head:
+        async with cancelled_on_disconnect(receive):
+            async for piece in answer.pieces:
+                await writer.write(piece)
+    await writer.end(b"" if is_head else answer.body)

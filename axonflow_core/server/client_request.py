@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -30,6 +30,8 @@ class Answer:
     body: bytes = hidden(default=b"")
     headers: Mapping[str, str] = EMPTY
     content_type: str = "application/json"
+    pieces: AsyncIterator[bytes] | None = field(default=None, repr=False)
+    """What follows the body, as it comes; the length of such an answer is not known."""
 
 
 @frozen(kw_only=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 from axonflow_core.audit.record import Entry, Kind
 from axonflow_core.config.agents import GENERIC
@@ -21,6 +23,10 @@ from axonflow_core.server.single_flight import Asked
 from axonflow_core.server.wire import plans as wire
 from axonflow_core.server.wire.proxy import proxy_answer
 
+LOOK_S = 0.5
+"""How often a stream of events looks for changes that another process made."""
+QUIET_S = 10.0
+"""After how long a stream says that it is still there."""
 NOT_ENABLED = "this server has no multi-agent plans: `plans: {enabled: true}` in its configuration"
 
 
@@ -79,6 +85,38 @@ async def status(request: ClientRequest) -> Answer:
         return plans
     standing = await plans.standing(request.caller, id)
     return _missing(id) if standing is None else json_answer(wire.standing_body(standing))
+
+
+async def events(request: ClientRequest) -> Answer:
+    """How far a plan is, at each change, as server-sent events; they end with the plan."""
+    plans, id = _plans_of(request), request.parameters["id"]
+    if isinstance(plans, Answer):
+        return plans
+    if await plans.standing(request.caller, id) is None:
+        return _missing(id)
+    return Answer(
+        200,
+        headers={"cache-control": "no-store"},
+        content_type="text/event-stream",
+        pieces=_told(request, plans, id),
+    )
+
+
+async def _told(request: ClientRequest, plans: Plans, id: str) -> AsyncIterator[bytes]:
+    """An event for each change; a comment where there is none for a while."""
+    said, said_at = b"", time.monotonic()
+    while not request.service.state.is_draining:
+        with plans.changes.waiting(id) as changed:
+            standing = await plans.standing(request.caller, id)
+            if standing is None:
+                return
+            event = wire.event(standing)
+            if event != said or time.monotonic() - said_at > QUIET_S:
+                yield event if event != said else b": still there\n\n"
+                said, said_at = event, time.monotonic()
+            if standing.plan.status.is_over:
+                return
+            await asyncio.wait({changed}, timeout=LOOK_S)
 
 
 async def cancel(request: ClientRequest) -> Answer:
