@@ -18,17 +18,29 @@ A charge is no report of a cost: the fact `cost_usd` says what is known of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from axonflow_core.budgets.book import CHARGES
 from axonflow_core.budgets.estimates import cost_nanos, text_tokens
 from axonflow_core.budgets.terms import nanos
+from axonflow_core.errors import (
+    AuditError,
+    AxonFlowError,
+    ConfigError,
+    CredentialsError,
+    ProviderError,
+    ProviderTimeout,
+    RequestError,
+)
+from axonflow_core.routing.run import OUTRUN
 from axonflow_core.texts import texts_in
 
 if TYPE_CHECKING:
     from axonflow_core.budgets.slices import Reservation
     from axonflow_core.messages import Completion, Usage
+
+_SILENT = frozenset((ProviderTimeout.code, OUTRUN))
+"""Codes of attempts that were sent, and not answered in time."""
 
 
 def charge(
@@ -37,55 +49,71 @@ def charge(
     answer: Completion | None,
     cost_usd: float | None,
     is_whole: bool,
-    may_be_billed: Callable[[], bool],
-    others_billed: int = 0,
+    error: AxonFlowError | None,
 ) -> None:
     """Add what a call is charged with to the facts of its record. The reservation knows what to
-    settle afterwards. `may_be_billed` tells of a call without an answer, `others_billed` at how
-    many targets it may be billed besides."""
+    settle afterwards. `error` is why there is no answer, or no more of it."""
     amount: int | None
-    if cost_usd is not None and is_whole and answer is not None:
+    if answer is None:
+        how, amount, tokens = _unanswered(reservation, error)
+    elif cost_usd is not None and is_whole:
         how, amount = "cost", nanos(cost_usd)
         tokens = used_tokens(answer.usage) if reservation.tokens else None
     else:
-        how, amount, tokens = _guessed(reservation, answer, cost_usd, is_whole, may_be_billed)
-    if others_billed and amount is not None:
+        how, amount, tokens = _guessed(reservation, answer, cost_usd, is_whole)
+    if (others := _others_billed(answer, error)) and amount is not None:
         into, out, _, of_one = reservation.expected
         how = "estimate" if answer is None else "several"
-        amount += others_billed * (of_one or 0)
+        amount += others * (of_one or 0)
         if tokens is not None:
-            tokens += others_billed * (into + out)
-    reservation.actual_nanos, reservation.actual_tokens = amount, tokens
-    if reservation.money:
-        facts[CHARGES], facts["charged"] = reservation.charges(amount), how
+            tokens += others * (into + out)
+    charges = reservation.charge(amount, tokens)
+    if charges:
+        facts[CHARGES], facts["charged"] = charges, how
+
+
+def _unanswered(
+    reservation: Reservation, error: AxonFlowError | None
+) -> tuple[str, int | None, int | None]:
+    """How a call without an answer is charged: the word for it, the amount, and tokens."""
+    if not _may_be_billed(error):
+        return "nothing", 0, 0
+    into, out, _, amount = reservation.expected
+    return "unknown" if amount is None else "estimate", amount, into + out
 
 
 def _guessed(
-    reservation: Reservation,
-    answer: Completion | None,
-    cost_usd: float | None,
-    is_whole: bool,
-    may_be_billed: Callable[[], bool],
+    reservation: Reservation, answer: Completion, cost_usd: float | None, is_whole: bool
 ) -> tuple[str, int | None, int | None]:
-    """How a call is charged whose cost is not known: the word for it, the amount, and tokens."""
+    """The same of a call whose cost is not known."""
     estimate = reservation.estimate
-    tokens: int | None
-    amount: int | None
-    if answer is None:
-        tokens, how, amount = 0, "nothing", 0
-        if may_be_billed():
-            tokens = estimate.input_tokens + estimate.output_tokens
-            how, amount = "estimate", estimate.nanos
-    elif is_whole:
-        tokens = used_tokens(answer.usage)
-        how, amount = "estimate", estimate.nanos
-    else:
-        input_tokens, output_tokens = _seen(reservation, answer)
-        tokens, how = input_tokens + output_tokens, "seen"
-        amount = cost_nanos(estimate.price, input_tokens, output_tokens)
-        if amount is not None and cost_usd is not None:
-            amount = max(amount, nanos(cost_usd))
-    return "unknown" if amount is None else how, amount, tokens
+    amount = estimate.nanos
+    if is_whole:
+        return "unknown" if amount is None else "estimate", amount, used_tokens(answer.usage)
+    input_tokens, output_tokens = _seen(reservation, answer)
+    amount = cost_nanos(estimate.price, input_tokens, output_tokens)
+    if amount is not None and cost_usd is not None:
+        amount = max(amount, nanos(cost_usd))
+    return "unknown" if amount is None else "seen", amount, input_tokens + output_tokens
+
+
+def _may_be_billed(error: AxonFlowError | None) -> bool:
+    """Whether a call without an answer may have cost something: not where the provider refused it,
+    or nothing was sent."""
+    if isinstance(error, ProviderError):
+        return error.status is None and not isinstance(error, CredentialsError)
+    return not isinstance(error, RequestError | ConfigError | AuditError)
+
+
+def _others_billed(answer: Completion | None, error: AxonFlowError | None) -> int:
+    """At how many targets besides the last the call may be billed: they were silent."""
+    receipt = None if answer is None else answer.receipt
+    if receipt is None:
+        attempts = () if error is None else error.failed_attempts
+        return sum(each.code in _SILENT for each in attempts)
+    if receipt.choice is None or not receipt.choice.is_possibly_billed_twice:
+        return 0
+    return max(1, sum(each.code in _SILENT for each in receipt.failed_attempts))
 
 
 def used_tokens(usage: Usage) -> int | None:

@@ -15,11 +15,12 @@ out by the next that needs its slice.
 subject. The next call takes a look-up, a comparison and a subtraction for each of them, until the
 first span is over, or the accounts or slices change.
 
-**Settling** follows the record. In its transaction what the call cost moves from what is leased
-to what is settled (`book`), and here the rest of its estimate is free again: few answers are as
-long as they may be, and a lease lasts as long as its money. What a call cost more than its estimate
-is taken of what is free, too. Where it is not sure whether a record was written, what was reserved
-for it stays leased, until no call of the slice is under way, and the store is told what is free.
+**Settling** follows the record. When the record is made, its call is charged: the rest of its
+estimate is free again, for few answers are as long as they may be, and a lease lasts as long as its
+money; what it cost more is taken of what is free, too. What it cost stays leased until the record's
+transaction moves it to what is settled (`book`), whether the call is told of that or not. Where it
+is not sure whether a record was written, that is leased until no call of the slice is under way,
+and the store is told what is free.
 
 **Rates** are slices too, of a limit that is new every minute. They are counted as spent when they
 are leased, for no record says what a minute had; tokens that a call did not need go back to `free`,
@@ -93,14 +94,16 @@ class Ledger:
 
     def __init__(self, audit: AuditStore, clock: Clock = wall_us) -> None:
         self._audit = audit
-        self._clock = clock
+        self.now_us = clock
+        """The time, in microseconds since 1970."""
         self._config = Config()
         self._stored = book.Stored()
         self._pseudonyms: dict[tuple[str, str], str] = {}
         self._losses = 0
         self._slices: dict[str, Slice] = {}
-        self._ready: dict[SubjectKey, Ready] = {}
-        """Emptied as soon as a subject may have other accounts, or an account another slice."""
+        self.ready: dict[SubjectKey, Ready] = {}
+        """What calls of a subject may be admitted from at once (`Ready.take`), where it is known.
+        Emptied as soon as a subject may have other accounts, or an account another slice."""
         self._tasks: set[asyncio.Task[None]] = set()
         self.register = Register(self._config)
 
@@ -123,67 +126,23 @@ class Ledger:
             return reservation
         finally:
             if not is_admitted:
-                self.give_back(reservation)
-
-    def ready(self, subject: SubjectKey) -> Ready | None:
-        """What `admit_at_once` takes of for calls of this subject; None where it is not known."""
-        return self._ready.get(subject)
-
-    def admit_at_once(
-        self, ready: Ready, input_tokens: int, output_tokens: int, nanos: int | None
-    ) -> Reservation | None:
-        """As `admit`, of slices that have enough, as they have for nearly every call. None where
-        one has not, or its time is over."""
-        now_us = self._clock()
-        if not ready.starts_us <= now_us < ready.ends_us:
-            return None
-        if nanos is None:
-            if ready.money:
-                return None
-            nanos = 0
-        reservation = Reservation((input_tokens, output_tokens, ready.price, nanos))
-        is_enough = True
-        for part in ready.money:
-            part.free = left = part.free - nanos
-            part.in_flight += 1
-            part.used_us = now_us
-            reservation.money.append((part, nanos))
-            if left < 0:
-                is_enough = False
-        reservation.tokens = ready.tokens
-        count = input_tokens + output_tokens
-        for part in ready.tokens:
-            part.free = left = part.free - count
-            part.used_us = now_us
-            if left < 0:
-                is_enough = False
-        reservation.requests = ready.requests
-        for part in ready.requests:
-            part.free = left = part.free - 1
-            part.used_us = now_us
-            if left < 0:
-                is_enough = False
-        if is_enough:
-            return reservation
-        self.give_back(reservation)
-        return None
+                reservation.give_back()
 
     def note_ready(self, subject: Subject, reservation: Reservation, prices: Prices) -> None:
         """The next calls of the subject may be admitted at once, from the slices that this one was
         admitted from. Its price is one of `prices`."""
-        money = tuple(part for part, _ in reservation.money)
-        slices = (*money, *reservation.tokens, *reservation.requests)
+        slices = (*reservation.money, *reservation.tokens, *reservation.requests)
         accounts = {account.key: account for account in self.accounts(subject)}
         if not slices or len(accounts) != len(slices):
             return
         if all(self._is_ready(part, accounts) for part in slices):
-            if len(self._ready) >= MAX_CACHED:
-                self._ready.clear()
+            if len(self.ready) >= MAX_CACHED:
+                self.ready.clear()
             price = reservation.estimate.price
-            self._ready[subject] = Ready(
+            self.ready[subject] = Ready(
                 starts_us=max(part.starts_us for part in slices),
                 ends_us=min(part.ends_us for part in slices),
-                money=money,
+                money=reservation.money,
                 tokens=reservation.tokens,
                 requests=reservation.requests,
                 prices=prices,
@@ -203,7 +162,7 @@ class Ledger:
     async def _taken(
         self, account: Account, estimate: Estimate, reservation: Reservation
     ) -> Refusal | None:
-        now_us = self._clock()
+        now_us = self.now_us()
         part = self._slice(account, now_us)
         amount = estimate.amount(account.unit)
         if amount is None:
@@ -226,7 +185,7 @@ class Ledger:
         part = self._slices.get(account.key)
         if part is None or not part.starts_us <= now_us < part.ends_us:
             part = self._slices[account.key] = Slice(account, now_us)
-            self._ready.clear()
+            self.ready.clear()
         elif part.account is not account:
             part.denied = part.alert_at = 0  # the limit may be another
             part.account = account
@@ -247,7 +206,7 @@ class Ledger:
         """Lease more of the account, where the store has it."""
         try:
             told = await self._doubts_to_end(part)
-            at_us = self._clock()
+            at_us = self.now_us()
             work = Leasing(part, self._audit, at_us, missing, amount, tells=told > 0)
             spent, granted = await self._audit.transact(work)
         finally:
@@ -256,7 +215,7 @@ class Ledger:
         part.free += granted
         part.settled, part.is_known = spent.settled, True
         if granted < missing:
-            part.denied, part.denied_until_us = missing, self._clock() + DENIED_US
+            part.denied, part.denied_until_us = missing, self.now_us() + DENIED_US
         else:
             part.denied = 0
         return spent
@@ -273,7 +232,7 @@ class Ledger:
     async def _look_at(self, part: Slice) -> None:
         """Know what was spent, where nothing is known yet."""
         if not part.is_known:
-            where = part.account.key, part.starts_us, self._clock()
+            where = part.account.key, part.starts_us, self.now_us()
             spent = await self._audit.read(lambda connection: book.spent(connection, *where))
             part.settled, part.is_known = spent.settled, True
 
@@ -291,32 +250,14 @@ class Ledger:
             retry_after_s=None if amount > account.limit else max(1, left_s),
         )
 
-    def give_back(self, reservation: Reservation) -> None:
-        """No call was made for it."""
-        estimate = reservation.estimate
-        for part, amount in reservation.money:
-            part.free += amount
-        for part in reservation.tokens:
-            part.free += estimate.input_tokens + estimate.output_tokens
-        for part in reservation.requests:
-            part.free += 1
-        self._end(reservation)
-
-    def _end(self, reservation: Reservation) -> None:
-        """The call is under way no more."""
-        for part, _ in reservation.money:
-            part.in_flight -= 1
-        reservation.money = []
-        reservation.tokens = reservation.requests = ()
-
     def rebook(self, reservation: Reservation, subject: Subject) -> None:
         """The call went elsewhere than where it was admitted for: it is charged to the accounts of
         where it went, whether they have room or not."""
         accounts = {each.key: each for each in self.accounts(subject) if each.budget is not None}
-        for part, _ in reservation.money:
+        for part in reservation.money:
             if accounts.pop(part.key, None) is None:
-                reservation.spared |= {part.key}
-        now_us = self._clock()
+                reservation.spare(part)
+        now_us = self.now_us()
         for account in accounts.values():
             reservation.take(self._slice(account, now_us), 0, now_us)
 
@@ -324,30 +265,18 @@ class Ledger:
 
     def settle(self, reservation: Reservation) -> None:
         """The record of the call is durable, with its charges."""
-        spared, nanos = reservation.spared, reservation.actual_nanos or 0
-        for part, amount in reservation.money:
+        cost, odd = reservation.actual_nanos, reservation.odd
+        for part in reservation.money:
             part.in_flight -= 1
-            cost = 0 if spared and part.key in spared else nanos
-            if amount > cost:
-                part.free += amount - cost
-            part.settled += cost
+            part.settled += (reservation.cost_of(part, cost) if odd else cost) or 0
             if part.settled >= part.alert_at:
                 self._alert_if_due(part)
-        used = reservation.actual_tokens
-        if used is not None:
-            into, out, _, _ = reservation.expected
-            for part in reservation.tokens:
-                part.free += into + out - used
 
     def doubt(self, reservation: Reservation) -> None:
         """The record of the call is not durable, or may not be."""
-        for part, _ in reservation.money:
+        for part in reservation.money:
             part.doubt()
-        self._end(reservation)
-
-    def moved(self, reservation: Reservation) -> None:
-        """What was reserved is held for a context of Gateway Mode now."""
-        self._end(reservation)
+        reservation.end()
 
     def reported(
         self,
@@ -392,7 +321,7 @@ class Ledger:
     async def _alert(self, part: Slice, budget: Budget, threshold: int) -> None:
         """Give an alert, unless another worker has. The next look tries again where it cannot be
         recorded."""
-        work = Alerting(part, budget, threshold, self._clock())
+        work = Alerting(part, budget, threshold, self.now_us())
         try:
             alert = await self._audit.transact(work)
         except AuditError:
@@ -421,12 +350,12 @@ class Ledger:
         self._rebuild()
 
     def _rebuild(self) -> None:
-        self._ready.clear()
+        self.ready.clear()
         self.register = Register(self._config, self._stored.budgets, self._pseudonyms)
 
     async def follow(self) -> None:
         """Learn what others changed and spent, and give back what rests. `AuditError`."""
-        now_us = self._clock()
+        now_us = self.now_us()
         parts = [part for part in self._slices.values() if part.starts_us <= now_us < part.ends_us]
         keys = [(part.account.key, part.starts_us) for part in parts if part.account.budget]
 
@@ -470,7 +399,7 @@ class Ledger:
                 continue
             if not part.starts_us <= now_us < part.ends_us:
                 del self._slices[key]
-                self._ready.clear()
+                self.ready.clear()
             elif now_us - part.used_us > RESTING_US and (part.free > 0 or part.doubts):
                 await self._return(part, 0)
 

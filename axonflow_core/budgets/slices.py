@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from typing import NamedTuple
 
 from axonflow_core.budgets.accounts import Account
 from axonflow_core.budgets.book import Charge, Spent
@@ -10,9 +12,8 @@ from axonflow_core.budgets.estimates import Estimate, Expected, cost_nanos
 from axonflow_core.budgets.prices import Prices
 from axonflow_core.budgets.terms import Unit, span
 from axonflow_core.frozen import frozen
+from axonflow_core.messages import EMPTY
 from axonflow_core.provider import Price
-
-NOTHING: frozenset[str] = frozenset()
 
 
 class Slice:
@@ -85,34 +86,79 @@ class Ready:
     nanos_a_token: tuple[int, int] | None
     """What the price comes down to, where it is as simple (`estimates`)."""
 
-    def nanos(self, input_tokens: int, output_tokens: int) -> int | None:
-        """What so many tokens cost; None where that is not known."""
-        each = self.nanos_a_token
-        if each is None:
-            return cost_nanos(self.price, input_tokens, output_tokens)
-        return input_tokens * each[0] + output_tokens * each[1]
+    def take(
+        self, at_us: int, input_tokens: int, output_tokens: int, least: int = 0
+    ) -> Reservation | None:
+        """What a call of so many tokens may need, and no less than `least` nano-dollars, taken of
+        slices that have enough, as they have for nearly every call. None where one has not, or
+        their time is over."""
+        if not self.starts_us <= at_us < self.ends_us:
+            return None
+        each, nanos = self.nanos_a_token, None
+        if each is not None:
+            nanos = input_tokens * each[0] + output_tokens * each[1]
+        elif self.money and (nanos := cost_nanos(self.price, input_tokens, output_tokens)) is None:
+            return None
+        if nanos is None or nanos < least:
+            nanos = least
+        money, tokens, requests = self.money, self.tokens, self.requests
+        is_enough = True
+        for part in money:
+            part.free = left = part.free - nanos
+            part.in_flight += 1
+            part.used_us = at_us
+            if left < 0:
+                is_enough = False
+        count = input_tokens + output_tokens
+        for part in tokens:
+            part.free = left = part.free - count
+            part.used_us = at_us
+            if left < 0:
+                is_enough = False
+        for part in requests:
+            part.free = left = part.free - 1
+            part.used_us = at_us
+            if left < 0:
+                is_enough = False
+        expected = input_tokens, output_tokens, self.price, nanos
+        reservation = Reservation(expected, money, tokens, requests)
+        if is_enough:
+            return reservation
+        reservation.give_back()
+        return None
+
+
+class Odd(NamedTuple):
+    """What is other with an account of money than with those of the estimate."""
+
+    taken: int
+    """What was taken for the call."""
+    is_charged: bool = True
+    """Whether the call turned out to be of the account."""
 
 
 class Reservation:
-    """What was taken for one call: of money as each slice says, of tokens and requests a minute as
-    much as is estimated."""
+    """What was taken for one call: of money what it may cost, of tokens a minute as many as are
+    estimated, and one request."""
 
-    __slots__ = (
-        *("actual_nanos", "actual_tokens", "expected", "money", "requests", "spared", "tokens"),
-        "warnings",
-    )
+    __slots__ = ("actual_nanos", "expected", "money", "odd", "requests", "tokens", "warnings")
 
-    def __init__(self, expected: Expected) -> None:
+    def __init__(
+        self,
+        expected: Expected,
+        money: tuple[Slice, ...] = (),
+        tokens: tuple[Slice, ...] = (),
+        requests: tuple[Slice, ...] = (),
+    ) -> None:
         self.expected = expected
-        self.money: list[tuple[Slice, int]] = []
-        self.tokens: tuple[Slice, ...] = ()
-        self.requests: tuple[Slice, ...] = ()
-        self.spared = NOTHING
-        """Accounts of money that it turned out not to be of."""
+        self.money = money
+        self.tokens = tokens
+        self.requests = requests
+        self.odd: Mapping[str, Odd] = EMPTY
+        """The accounts of money of which something else was taken."""
         self.warnings: tuple[Account, ...] = ()
         """Budgets that are exceeded and only warn."""
         self.actual_nanos: int | None = 0
-        self.actual_tokens: int | None = None
 
     @property
     def estimate(self) -> Estimate:
@@ -125,37 +171,75 @@ class Reservation:
         part.used_us = at_us
         if part.unit is Unit.NANOS:
             part.in_flight += 1
-            self.money.append((part, amount))
+            self.money = (*self.money, part)
+            if amount != (self.expected[3] or 0):
+                self.odd = {**self.odd, part.key: Odd(amount)}
         elif part.unit is Unit.TOKENS:
             self.tokens = (*self.tokens, part)
         else:
             self.requests = (*self.requests, part)
 
-    def charges(self, amount: int | None) -> dict[str, Charge]:
-        """The fact `charges` of the call's record. What the call cost more than was reserved for it
-        is taken of what is free of the slice, as far as it goes."""
-        charges: dict[str, Charge] = {}
-        cost, spared = amount or 0, self.spared
-        for part, reserved in self.money:
-            if spared and part.key in spared:
-                charges[part.key] = part.starts_us, 0, reserved
-            elif cost > reserved:
-                charges[part.key] = part.starts_us, amount, self._topped_up(part, reserved, cost)
-            else:
-                charges[part.key] = part.starts_us, amount, reserved
-        return charges
+    def spare(self, part: Slice) -> None:
+        """The call turned out not to be of this account."""
+        self.odd = {**self.odd, part.key: Odd(self.taken_of(part), is_charged=False)}
 
-    def _topped_up(self, part: Slice, reserved: int, cost: int) -> int:
-        """What is reserved of a slice once it is no less than the call cost, or nothing is free."""
-        more = max(0, min(cost - reserved, part.free))
-        part.free -= more
-        self.money = [
-            (each, amount + more if each is part else amount) for each, amount in self.money
-        ]
-        return reserved + more
+    def taken_of(self, part: Slice) -> int:
+        """What was taken of a slice of money."""
+        odd = self.odd.get(part.key)
+        return self.expected[3] or 0 if odd is None else odd.taken
+
+    def cost_of(self, part: Slice, amount: int | None) -> int | None:
+        """What of the cost of the call is the account's of a slice."""
+        odd = self.odd.get(part.key)
+        return amount if odd is None or odd.is_charged else 0
+
+    # ── what becomes of it ────────────────────────────────────────────────────────────────────────
+
+    def charge(self, amount: int | None, tokens: int | None) -> dict[str, Charge]:
+        """The call cost so much, and had so many tokens; None where that is not known. What it did
+        not need is free again. What it needed more is taken of what is free of a slice: money as
+        far as it goes, tokens in any case. Returns the fact `charges` of the call's record."""
+        self.actual_nanos = amount
+        charges: dict[str, Charge] = {}
+        into, out, _, nanos = self.expected
+        taken, cost, odd = nanos or 0, amount, self.odd
+        for part in self.money:
+            if odd:
+                taken, cost = self.taken_of(part), self.cost_of(part, amount)
+            more, of_slice = (cost or 0) - taken, taken
+            if more > 0:
+                more = max(0, min(more, part.free))
+                of_slice += more
+            part.free -= more
+            charges[part.key] = part.starts_us, cost, of_slice
+        if tokens is not None:
+            for part in self.tokens:
+                part.free += into + out - tokens
+        return charges
 
     def reserved(self) -> dict[str, Charge]:
         """The charges of a call that nobody ends: what was reserved, for it may all be spent. The
         lease is its dead writer's, so nothing is taken of any other."""
-        amount = self.estimate.nanos
-        return {account: (at, amount, 0) for account, (at, _, _) in self.charges(0).items()}
+        nanos = self.expected[3]
+        return {part.key: (part.starts_us, self.cost_of(part, nanos), 0) for part in self.money}
+
+    def held(self) -> dict[str, Charge]:
+        """What was taken of each account of money, in the form of charges."""
+        return {part.key: (part.starts_us, 0, self.taken_of(part)) for part in self.money}
+
+    def give_back(self) -> None:
+        """No call was made for it."""
+        into, out, _, _ = self.expected
+        for part in self.money:
+            part.free += self.taken_of(part)
+        for part in self.tokens:
+            part.free += into + out
+        for part in self.requests:
+            part.free += 1
+        self.end()
+
+    def end(self) -> None:
+        """The call is under way no more."""
+        for part in self.money:
+            part.in_flight -= 1
+        self.money = self.tokens = self.requests = ()

@@ -155,10 +155,12 @@ class Governance:
         """Put the end of a call on record, and settle what was reserved for it. `given` is the
         answer that may be given."""
         closes, reservation = trail.id if is_opened else None, trail.reservation
-        if reservation is None:
+        ledger = self.ledger
+        if reservation is None or ledger is None:
             await self._append(trail, closes, given)
         else:
-            ledger = self._room.charging(reservation, trail)
+            if trail.target is not trail.admitted:  # it was passed on
+                ledger.rebook(reservation, trail.subject)
             try:
                 await self._append(trail, closes, given)
             except BaseException:

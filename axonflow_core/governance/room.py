@@ -23,7 +23,6 @@ from axonflow_core.routing.targets import Target
 from axonflow_core.texts import texts_in
 
 if TYPE_CHECKING:
-    from axonflow_core.budgets.slices import Reservation
     from axonflow_core.governance.trail import Trail
     from axonflow_core.messages import CompletionRequest
 
@@ -52,14 +51,14 @@ class Room:
         ledger = self._ledger
         if ledger is None:
             return plan
-        ready = ledger.ready(trail.key())
+        ready = ledger.ready.get(trail.key())
         if ready is None or ready.prices is not self._prices:
             return None
         into, out = request_tokens(texts_to_count(trail, request), request)
-        nanos = ready.nanos(into, out)
-        if len(plan.targets) > 1:
-            nanos = self._highest(nanos, plan.targets[1:], into, out)
-        taken = ledger.admit_at_once(ready, into, out, nanos)
+        targets, least = plan.targets, 0
+        if len(targets) > 1:
+            least = self._highest(0, targets[1:], into, out) or 0
+        taken = ready.take(ledger.now_us(), into, out, least)
         if taken is None:
             return None
         trail.reserved(taken)
@@ -89,15 +88,6 @@ class Room:
         ledger.note_ready(subject, taken, self._prices)
         trail.reserved(taken)
         return plan
-
-    def charging(self, reservation: Reservation, trail: Trail) -> Ledger:
-        """The ledger that a call is settled in, once the accounts that it is charged to are those
-        of where it went, if it was passed on."""
-        ledger = self._ledger
-        assert ledger is not None  # noqa: S101 - it made the reservation
-        if trail.target is not trail.admitted:
-            ledger.rebook(reservation, trail.subject)
-        return ledger
 
     def _highest(
         self, nanos: int | None, others: Iterable[Target], input_tokens: int, output_tokens: int

@@ -20,15 +20,7 @@ from axonflow_core.budgets.prices import Prices
 from axonflow_core.budgets.refusals import Refusal
 from axonflow_core.budgets.slices import Reservation
 from axonflow_core.codec.features import Feature
-from axonflow_core.errors import (
-    AuditError,
-    AxonFlowError,
-    ConfigError,
-    CredentialsError,
-    ProviderError,
-    ProviderTimeout,
-    RequestError,
-)
+from axonflow_core.errors import AxonFlowError, ProviderError
 from axonflow_core.frozen import evolve, frozen
 from axonflow_core.governance.caller import Caller
 from axonflow_core.governance.screening import counted
@@ -57,7 +49,6 @@ from axonflow_core.policy.rules import (
     Verdict,
 )
 from axonflow_core.provider import ForwardedAnswer, NativeCall, Provider
-from axonflow_core.routing.run import OUTRUN
 from axonflow_core.routing.targets import Target
 
 if TYPE_CHECKING:
@@ -73,8 +64,6 @@ no counts. 30,000 calls of so many, at the price of the dearest models, fit into
 _COUNTS = tuple(name for name in fields_dict(Usage) if name.endswith("_tokens"))
 _RANK: Mapping[Verdict, int] = {verdict: rank for rank, verdict in enumerate(Verdict)}
 """Verdict -> its rank: the verdict on a call is the highest of its decisions."""
-_SILENT = frozenset((ProviderTimeout.code, OUTRUN))
-"""Codes of attempts that were sent, and not answered in time."""
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
 _MODEL = re.compile(r"[A-Za-z][A-Za-z0-9_.:/@-]{0,255}")
 _FEATURES = frozenset({*Feature, *fields_dict(Inference), *fields_dict(CompletionRequest)})
@@ -329,7 +318,7 @@ class Trail:
 
     def opened(self) -> Entry:
         """The record of a stream that is about to begin."""
-        facts: dict[str, Any] = self._facts()
+        facts = self._facts()
         if self.reservation is not None and (reserved := self.reservation.reserved()):
             facts[RESERVED] = reserved
         return self._entry(Kind.OPENED, self.id, None, facts)
@@ -338,7 +327,9 @@ class Trail:
         """The record of the call. `closes` is the id of the record that a stream began with."""
         self.ended()
         id = self.id if closes is None else new_id()
-        return self._entry(Kind.CALL, id, closes, {**self._facts(), **self._end_facts()})
+        facts = self._facts()
+        self._add_end(facts)
+        return self._entry(Kind.CALL, id, closes, facts)
 
     def _entry(self, kind: Kind, id: str, closes: str | None, facts: Mapping[str, Json]) -> Entry:
         call, target = self._call, self.target
@@ -366,7 +357,7 @@ class Trail:
             return EMPTY
         return {SENT: receipt.body_digest}
 
-    def _facts(self) -> dict[str, Json]:
+    def _facts(self) -> dict[str, Any]:
         facts: dict[str, Any] = {
             "mode": self._call.mode,
             "generation": self._generation,
@@ -376,10 +367,13 @@ class Trail:
             facts["is_streamed"] = True
         if self._call.copy_of is not None:
             facts["shadow_of"] = self._call.copy_of
-        return {**facts, **self._call.facts}
+        if self._call.facts:
+            facts |= self._call.facts
+        return facts
 
-    def _end_facts(self) -> dict[str, Json]:
-        facts: dict[str, Any] = {"latency_ms": round(self._elapsed_ms or 0.0, 3)}
+    def _add_end(self, facts: dict[str, Any]) -> None:
+        """Add what came of the call to the facts of its record."""
+        facts["latency_ms"] = round(self._elapsed_ms or 0.0, 3)
         answer = self._answer
         if answer is not None:
             facts["tokens"] = token_facts(answer.usage)
@@ -402,34 +396,7 @@ class Trail:
         if self._placeholders:
             facts["placeholders"] = {what: dict(of) for what, of in self._placeholders.items()}
         if self.reservation is not None:
-            charge(
-                facts,
-                self.reservation,
-                answer,
-                self._cost_usd,
-                self._is_whole,
-                self._may_be_billed,
-                self._others_billed(),
-            )
-        return facts
-
-    def _may_be_billed(self) -> bool:
-        """Whether a call without an answer may have cost something: not where the provider refused
-        it, or nothing was sent."""
-        error = self._error
-        if isinstance(error, ProviderError):
-            return error.status is None and not isinstance(error, CredentialsError)
-        return not isinstance(error, RequestError | ConfigError | AuditError)
-
-    def _others_billed(self) -> int:
-        """At how many targets besides the last the call may be billed: they were silent."""
-        receipt = None if self._answer is None else self._answer.receipt
-        if receipt is None:
-            attempts = () if self._error is None else self._error.failed_attempts
-            return sum(each.code in _SILENT for each in attempts)
-        if receipt.choice is None or not receipt.choice.is_possibly_billed_twice:
-            return 0
-        return max(1, sum(each.code in _SILENT for each in receipt.failed_attempts))
+            charge(facts, self.reservation, answer, self._cost_usd, self._is_whole, self._error)
 
     def _cost_of(self, answer: Completion) -> float | None:
         """None where it is not known; of an answer that is not whole, what is known of it."""

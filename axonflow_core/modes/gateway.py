@@ -196,7 +196,7 @@ async def _approve(
         if contexts.is_time_to_forget(context):
             contexts.forget(transaction, entry.at_us)
         if reservation is not None:
-            parts = reservation.charges(0)
+            parts = reservation.held()
             book.hold(transaction, audit.chain, context.id, parts, context.expires_us)
 
     ledger = governance.ledger
@@ -208,7 +208,7 @@ async def _approve(
     except BaseException:
         ledger.doubt(reservation)
         raise
-    ledger.moved(reservation)
+    reservation.end()  # it is held for the context now
 
 
 async def _reserved(

@@ -39,8 +39,7 @@ async def admitted(worker: Worker, cents: int) -> Reservation | Refusal:
 
 def record_of(reservation: Reservation, cents: int | None) -> Entry:
     """The record of a call that cost so much."""
-    reservation.actual_nanos = None if cents is None else cents * CENT
-    charges = reservation.charges(reservation.actual_nanos)
+    charges = reservation.charge(None if cents is None else cents * CENT, None)
     return Entry(kind=Kind.CALL, verdict=Verdict.ALLOWED, facts={CHARGES: charges})
 
 
@@ -111,19 +110,19 @@ class Spender:
 
     async def give_back(self) -> None:
         if reservation := self._next():
-            self.worker.ledger.give_back(reservation)
+            reservation.give_back()
 
     async def hold(self) -> None:
         """A context of Gateway Mode gets what was reserved."""
         if reservation := self._next():
-            parts, audit = reservation.charges(0), self.worker.audit
+            parts, audit = reservation.held(), self.worker.audit
             context = f"{self.draw.random()}"
             until_us = self.worker.clock.at_us + 10**9
 
             await audit.transact(
                 lambda transaction: book.hold(transaction, audit.chain, context, parts, until_us)
             )
-            self.worker.ledger.moved(reservation)
+            reservation.end()
 
     async def follow(self) -> None:
         self.worker.clock.at_us += self.draw.choice((1_000, 300_000, 3_000_000))
@@ -132,7 +131,7 @@ class Spender:
     @property
     def known(self) -> int:
         """What is leased as far as the worker knows."""
-        reserved = [amount for each in self.under_way for _, amount in each.money]
+        reserved = [each.taken_of(part) for each in self.under_way for part in each.money]
         return self.worker.ledger.free(KEY) + sum(reserved)
 
 
@@ -184,6 +183,24 @@ async def test_a_lease_lasts_as_long_as_its_money(database: Path) -> None:
         assert asked == 1
         await worker.calls(1)
         assert asked == 2
+
+
+async def test_what_a_call_did_not_need_is_free_while_its_record_is_being_written(
+    database: Path,
+) -> None:
+    async with working(database, DOLLAR) as [worker]:
+        call = await admitted(worker, 4)
+        assert isinstance(call, Reservation)
+        left = worker.ledger.free(KEY)
+        async with busy(worker):
+            record = record_of(call, 1)
+            assert worker.ledger.free(KEY) == left + 3 * CENT
+            writing = asyncio.create_task(worker.audit.append(record))
+        await writing
+        worker.ledger.settle(call)
+        spent = await worker.spent()
+        assert (spent.settled, spent.leased) == (CENT, worker.ledger.free(KEY))
+    assert same(database)
 
 
 async def test_what_a_call_cost_more_is_taken_of_the_slice_of_its_worker(database: Path) -> None:
