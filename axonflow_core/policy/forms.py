@@ -41,6 +41,7 @@ SLICE = 16_384
 """Characters that are rewritten at once."""
 CONTROLS = frozenset(map(chr, (*range(32), 127))) - set("\t\n\f\r")
 """The controls of ASCII that are no blanks for RE2."""
+_CONTROLS = "".join(CONTROLS).encode()
 _BLANKS = str.maketrans(dict.fromkeys("\v\x85\u1680\u2028\u2029", " "))
 """Blanks that are none for RE2, and stay what they are in NFKC."""
 _UNSEEN_LETTERS = "\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0"
@@ -163,14 +164,26 @@ class _Folded(Form):
 
 def normal(form: Form, *, blank: bool = False) -> Form:
     """The form in its normal form; with `blank` it has a blank for what is not displayed."""
+    if _is_plain(form.text):
+        return form
     return (_BLANKING if blank else _NORMALIZING).of(form)
 
 
 def hides(form: Form) -> bool:
     """Whether the form has characters that are not displayed."""
     text, unseen = form.text, _patterns().unseen
+    if text.isascii():
+        return not _is_plain(text)
     slices = range(0, len(text), SLICE)
     return any(unseen.search(text, start, start + SLICE) for start in slices)
+
+
+def _is_plain(text: str) -> bool:
+    """Whether a text is of ASCII, without controls, and so its own normal form."""
+    if not text.isascii():
+        return False
+    slices = (text[start : start + SLICE].encode() for start in range(0, len(text), SLICE))
+    return not any(len(one.translate(None, _CONTROLS)) < len(one) for one in slices)
 
 
 def is_unseen(character: str) -> bool:
@@ -342,7 +355,7 @@ def may_change(text: str, start: int, end: int) -> bool:
     if escape is not None and escape.start() < end:
         return True
     if text.isascii():
-        return patterns.control.search(text, start, end) is not None
+        return not _is_plain(text[start:end])
     return may_be_folded(text, start, end) or patterns.single.search(text, start, end) is not None
 
 
