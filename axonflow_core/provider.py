@@ -304,6 +304,12 @@ class SupportsEncoding(Protocol):
         it."""
         ...
 
+    def encode_native(
+        self, call: NativeCall, *, model: str | None = None, is_streamed: bool = False
+    ) -> EncodedCall:
+        """The same of a client's own call of a chat model."""
+        ...
+
 
 @frozen(kw_only=True)
 class Explanation:

@@ -152,6 +152,14 @@ class RoutedProvider(ABC):
         is_streamed = is_streamed and route.codec.streams
         return self._caller.prepare(request, route, is_streamed=is_streamed).encoded
 
+    def encode_native(
+        self, call: NativeCall, *, model: str | None = None, is_streamed: bool = False
+    ) -> EncodedCall:
+        """As `SupportsEncoding.encode_native`."""
+        route = self._route(model)
+        is_streamed = is_streamed and route.codec.streams
+        return self._caller.prepare_native(call, route, is_streamed=is_streamed).encoded
+
     def regions(self, model: str) -> frozenset[str] | None:
         """As `SupportsResidency.regions`: where the operator says it is."""
         settings = self._settings

@@ -18,7 +18,16 @@ if TYPE_CHECKING:
     from axonflow_core.config import Config
     from axonflow_core.governance.caller import Caller
     from axonflow_core.keys import Keys
+    from axonflow_core.server.asked_again import GivenAgain
     from axonflow_core.server.replayed import Part
+
+
+def _headers(_: click.Context, option: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
+    """Name in lower case -> value."""
+    pairs = [each.partition(":") for each in given]
+    if not all(name.strip() and colon for name, colon, _ in pairs):
+        raise click.BadParameter("a header is written NAME:VALUE")
+    return {name.strip().lower(): value.strip() for name, _, value in pairs}
 
 
 @click.command("replay", short_help="Decide again on what a record keeps, and encode it again.")
@@ -29,6 +38,20 @@ if TYPE_CHECKING:
     metavar="FILE",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
     help="The body of the request, as the client sent it: it is decided on and encoded again.",
+)
+@click.option(
+    "--path",
+    "target",
+    metavar="PATH",
+    help="Where that request was sent, of a call in a vendor's dialect: /v1/messages.",
+)
+@click.option(
+    "--header",
+    "headers",
+    metavar="NAME:VALUE",
+    multiple=True,
+    callback=_headers,
+    help="A header of that request, where it has a say. May be given again.",
 )
 @click.option(
     "--present",
@@ -43,6 +66,8 @@ def replay(
     *,
     id: str,
     file: Path | None,
+    target: str | None,
+    headers: dict[str, str],
     is_present: bool,
     path: Path | None,
     url: str | None,
@@ -62,6 +87,7 @@ def replay(
 
     with server_extra():
         from axonflow_core.audit.kept import kept_record
+        from axonflow_core.server.asked_again import GivenAgain
         from axonflow_core.server.replayed import State, require_decided
 
     keys = server_keys(path, url)
@@ -74,8 +100,12 @@ def replay(
         require_decided(kept.recorded.entry)
         config, source = _configuration(connection, keys, path, kept.recorded.entry, is_present)
         parts = [_record(connection, keys, kept)]
-    body = None if file is None else file.read_bytes()
-    parts += asyncio.run(_replayed(kept, config, body))
+    given = None
+    if file is not None:
+        given = GivenAgain(body=file.read_bytes(), headers=headers, target=target)
+    elif target is not None or headers:
+        raise click.UsageError("--path and --header are of a request: add --request FILE")
+    parts += asyncio.run(_replayed(kept, config, given))
     _write(id, source, parts, is_json=is_json)
     return CHECK_FAILED if State.DIFFERS in {part.state for part in parts} else OK
 
@@ -113,17 +143,19 @@ def _record(connection: Connection, keys: Keys, kept: KeptRecord) -> Part:
     return Part("record", State.SAME, f"chain {proof.chain}, signed with {proof.key}")
 
 
-async def _replayed(kept: KeptRecord, config: Config, body: bytes | None) -> list[Part]:
+async def _replayed(kept: KeptRecord, config: Config, given: GivenAgain | None) -> list[Part]:
     import os
 
     from axonflow_core.policy.policies import Policies
     from axonflow_core.runtime import Runtime
+    from axonflow_core.server.dialects import ingresses
     from axonflow_core.server.replayed import Replay
 
     policies = Policies.build(config.policies, os.environ)
     async with Runtime.open(config) as runtime:
         caller = _caller(config, kept.recorded.entry)
-        return list(await Replay(kept, policies, runtime.router, caller).parts(body))
+        served = ingresses(config.server.dialects)
+        return list(await Replay(kept, policies, runtime.router, caller, served).parts(given))
 
 
 def _caller(config: Config, entry: Entry) -> Caller:

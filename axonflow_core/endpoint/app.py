@@ -70,7 +70,8 @@ def dialect_app(wire: Wire, handler: Handler, verifier: Verifier) -> AsgiApp:
             reply.framing = _framing_of(operation)
             request = await received(wire, scope, receive)
             async with cancelled_on_disconnect(receive):
-                call = _call(wire, operation, model, request, verifier, reply.request_id)
+                caller = _verified(wire, request, verifier)
+                call = call_of(wire, operation, model, request, caller, reply.request_id)
                 async with reply.kept_alive(call):
                     await reply.send(await handler(call))
                 await reply.end()
@@ -109,16 +110,16 @@ async def received(wire: Wire, scope: Mapping[str, Any], receive: Any) -> Receiv
         raise wire.refusal(wire.refusals.too_long(wire.max_body_bytes)) from None
 
 
-def _call(
+def call_of(
     wire: Wire,
     operation: Operation,
     model: str,
     request: ReceivedRequest,
-    verifier: Verifier,
-    request_id: str,
+    caller: str,
+    request_id: str = "",
 ) -> Call:
-    """The call in a request. Headers and query are reduced to those that belong to a call."""
-    caller = _verified(wire, request, verifier)
+    """The call in a request of `caller`. Headers and query are reduced to those that belong to a
+    call. `Refusal` of a body that is none."""
     body = _json(wire, operation, request.body)
     return Call(
         caller=caller,

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from axonflow_core.budgets.prices import Prices
 from axonflow_core.errors import AxonFlowError
-from axonflow_core.frozen import evolve
 from axonflow_core.governance.caller import Caller
 from axonflow_core.governance.choosing import (
+    native_of,
     policy_of_call,
     policy_of_texts,
     vault_of,
@@ -30,7 +30,7 @@ from axonflow_core.governance.vault import Vault
 from axonflow_core.messages import Completion, CompletionRequest, Usage
 from axonflow_core.policy.rules import Mode, Phase
 from axonflow_core.policy.terms import Surface
-from axonflow_core.provider import CompletionStream, ForwardedAnswer, NativeCall, Provider
+from axonflow_core.provider import CompletionStream, ForwardedAnswer, Provider
 from axonflow_core.routing.router import Router
 from axonflow_core.routing.run import Plan, Tell
 from axonflow_core.routing.targets import Target
@@ -208,7 +208,7 @@ class Governance:
             )
             return await self._passed(policy, answer, trail, vault)
         forwarded = await self.router.forward(
-            _native_of(call.native, request), afforded, timeout_s=call.timeout_s, tell=chose
+            native_of(call.native, request), afforded, timeout_s=call.timeout_s, tell=chose
         )
         passed = await self._passed(policy, forwarded.answer, trail, vault)
         if passed is forwarded.answer:
@@ -222,7 +222,7 @@ class Governance:
         request = await self._admitted(call, policy, trail, vault_of(call, policy))
         if request is None:
             return None
-        native, wish = _native_of(native, request), wish_of(call)
+        native, wish = native_of(native, request), wish_of(call)
         chose = self._told(trail)
         plan = self.router.plan_of(native, wish)
         chose(plan.targets[0])
@@ -254,7 +254,7 @@ class Governance:
         """The open answer to `call`, whose request is now `request`."""
         if call.native is None:
             return await self.router.stream(request, plan, timeout_s=call.timeout_s, tell=chose)
-        native = _native_of(call.native, request)
+        native = native_of(call.native, request)
         return await self.router.forward_stream(native, plan, timeout_s=call.timeout_s, tell=chose)
 
     def policy_for(self, caller: Caller, model: str | None, surface: Surface) -> Policy:
@@ -312,8 +312,3 @@ class Governance:
             trail.chose(target, self.providers[target.provider])
 
         return chose
-
-
-def _native_of(native: NativeCall, request: CompletionRequest) -> NativeCall:
-    """The client's own call with `request`, as the policy let it go."""
-    return native if request is native.request else evolve(native, request=request)

@@ -1,15 +1,17 @@
-"""Which policy a call, or a text of one, is judged by."""
+"""Which policy a call, or a text of one, is judged by, and what of the call goes on."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from axonflow_core.errors import RequestError
+from axonflow_core.frozen import evolve
 from axonflow_core.governance.trail import GovernedCall
 from axonflow_core.governance.vault import Vault
 from axonflow_core.messages import CompletionRequest
 from axonflow_core.policy.masks import Redaction
 from axonflow_core.policy.terms import Surface
+from axonflow_core.provider import NativeCall
 from axonflow_core.routing.router import Router
 from axonflow_core.routing.targets import Wish
 
@@ -48,6 +50,11 @@ def vault_of(call: GovernedCall, policy: Policy) -> Vault | None:
         return None
     asked = call.request
     return Vault(is_json=isinstance(asked, CompletionRequest) and asked.output_schema is not None)
+
+
+def native_of(native: NativeCall, request: CompletionRequest) -> NativeCall:
+    """The client's own call with `request`, as the policy let it go."""
+    return native if request is native.request else evolve(native, request=request)
 
 
 def wish_of(call: GovernedCall) -> Wish:

@@ -31,7 +31,7 @@ async def conversed(
 ) -> NativeAnswer | Chunks:
     """The answer to a conversation, on record. Raises why there is none: `PolicyBlocked`, the error
     of the call, `AuditError`."""
-    call = _governed(caller, asked, timeout_s)
+    call = governed_call(caller, asked, timeout_s)
     context = _context_of(asked)
     if asked.is_streamed:
         stream = await governance.stream(call)
@@ -49,15 +49,18 @@ async def measured(
 ) -> NativeAnswer:
     """As `conversed`, where the answer is not in words: vectors, an order of documents, a count of
     tokens."""
-    outcome = await governance.measure(_governed(caller, asked, timeout_s))
+    outcome = await governance.measure(governed_call(caller, asked, timeout_s))
     if outcome.forwarded is None:
         raise _reason_of(outcome)
     return asked.forwarded(outcome.forwarded)
 
 
-def _governed(
-    caller: Caller, asked: Conversation | UnaryCall[Any, Any], timeout_s: float
+def governed_call(
+    caller: Caller,
+    asked: Conversation | UnaryCall[Any, Any],
+    timeout_s: float | None = None,
 ) -> GovernedCall:
+    """The call that is asked for."""
     return GovernedCall(
         caller=caller,
         request=asked.request,

@@ -8,7 +8,7 @@ clients say so in a header (`Wire.marks`), else in the first.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from axonflow_core.config.values import Config, Role
@@ -53,7 +53,7 @@ class Dialects:
         found = [(wire, app) for wire, app in self._served if wire.has_path(path)]
         if len(found) > 1:
             names = {name.decode("latin-1") for name, _ in scope["headers"]}
-            found.sort(key=lambda each: names.isdisjoint(each[0].marks))
+            found.sort(key=lambda each: is_unmarked(each[0], names))
         return found[0][1] if found else None
 
     def _built(self, ingress: Ingress) -> tuple[Wire, AsgiApp]:
@@ -76,6 +76,11 @@ class Dialects:
             return await dialect.measured(self._governance, caller, asked, timeout_s=timeout_s)
 
         return answered
+
+
+def is_unmarked(wire: Wire, headers: Iterable[str]) -> bool:
+    """Whether a request has none of the headers that clients of this dialect alone send."""
+    return wire.marks.isdisjoint(headers)
 
 
 def ingresses(names: Sequence[str]) -> list[Ingress]:

@@ -28,10 +28,14 @@ from axonflow_core.audit.record import Entry, Kind
 from axonflow_core.errors import AxonFlowError, RequestError
 from axonflow_core.frozen import frozen
 from axonflow_core.governance.caller import Caller
-from axonflow_core.governance.choosing import policy_of_call, policy_of_texts, vault_of
+from axonflow_core.governance.choosing import (
+    native_of,
+    policy_of_call,
+    policy_of_texts,
+    vault_of,
+)
 from axonflow_core.governance.screening import judged
 from axonflow_core.governance.trail import SENT, GovernedCall, decision_facts
-from axonflow_core.messages import CompletionRequest
 from axonflow_core.modes.decisions import (
     Question,
     decision_on,
@@ -41,10 +45,11 @@ from axonflow_core.modes.decisions import (
 )
 from axonflow_core.policy.rules import Decision, Mode, Phase
 from axonflow_core.policy.terms import Surface
-from axonflow_core.provider import SupportsEncoding
-from axonflow_core.server.asked_again import asked_by
+from axonflow_core.provider import NativeCall, SupportsEncoding
+from axonflow_core.server.asked_again import GivenAgain, asked_by
 
 if TYPE_CHECKING:
+    from axonflow_core.endpoint.ingress import Ingress
     from axonflow_core.policy.engine import Policy
     from axonflow_core.policy.policies import Policies
     from axonflow_core.routing.router import Router
@@ -92,23 +97,29 @@ class Replay:
     """Replays one record under one configuration."""
 
     def __init__(
-        self, kept: KeptRecord, policies: Policies, router: Router, caller: Caller
+        self,
+        kept: KeptRecord,
+        policies: Policies,
+        router: Router,
+        caller: Caller,
+        ingresses: Sequence[Ingress] = (),
     ) -> None:
+        """`ingresses` are those of the dialects that the configuration serves."""
         self._kept = kept
         self._entry = kept.recorded.entry
         self._policies = policies
         self._router = router
         self._caller = caller
+        self._ingresses = ingresses
         decisions = self._entry.facts.get("decisions") or ()
         self._decisions: list[Mapping[str, Any]] = [each for each in decisions if each["policy"]]
         """Those of policies: a budget's has no version."""
 
-    async def parts(self, body: bytes | None) -> tuple[Part, ...]:
-        """What replaying shows. `body` is that of the request, as the client sent it. Errors as
-        `asked_by`."""
-        if body is None:
+    async def parts(self, given: GivenAgain | None = None) -> tuple[Part, ...]:
+        """What replaying shows, of the request where it is given. Errors as `asked_by`."""
+        if given is None:
             return tuple(self._by_texts())
-        asked = asked_by(body, self._entry, self._caller)
+        asked = asked_by(given, self._entry, self._caller, self._ingresses)
         if isinstance(asked, Question):
             return await self._by_question(asked)
         return await self._by_call(asked)
@@ -211,7 +222,7 @@ class Replay:
             *self._of_request(policy, decision, texts, call.user),
             self._kept_texts(),
             *on_answer,
-            self._body(passed),
+            self._body(passed, call.native),
         )
 
     def _of_request(
@@ -264,12 +275,13 @@ class Replay:
             return Part("texts", State.DIFFERS, f"not what was said: {', '.join(others)}")
         return Part("texts", State.SAME, f"{len(texts)}, as the record commits to them")
 
-    def _body(self, request: CompletionRequest | None) -> Part:
-        """Whether the codec makes the bytes of the request that were sent."""
+    def _body(self, request: Any, native: NativeCall | None) -> Part:
+        """Whether the codec makes the bytes of the request that were sent; of a client's own call,
+        whether they are those, or what the codec makes of them. None: nothing would be sent."""
         kept, entry = self._kept, self._entry
         receipt: Mapping[str, Any] = entry.facts.get("receipt") or {}
         if SENT not in kept.recorded.commitments:
-            return Part("body", State.NOT_REPLAYED, "the record commits to none: no answer came")
+            return Part("body", State.NOT_REPLAYED, "the record commits to none")
         if kept.is_erased:
             return Part("body", State.NOT_REPLAYED, "the keys of its commitments were destroyed")
         if request is None:
@@ -280,7 +292,11 @@ class Replay:
             return Part("body", State.NOT_REPLAYED, why)
         is_streamed = entry.facts.get("is_streamed", False)
         try:
-            made = provider.encode(request, model=entry.model, is_streamed=is_streamed)
+            if native is None:
+                made = provider.encode(request, model=entry.model, is_streamed=is_streamed)
+            else:
+                own = native_of(native, request)
+                made = provider.encode_native(own, model=entry.model, is_streamed=is_streamed)
         except AxonFlowError as error:
             return Part("body", State.DIFFERS, f"it cannot be encoded any more: {error.message}")
         codec = (receipt.get("family"), receipt.get("surface"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
@@ -11,12 +12,14 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from attrs import frozen
 from governed_server import governed_server
 
 from axonflow_bedrock.serving import RunningEmulator
 from axonflow_core.cli import main
+from axonflow_core.server.wire.handshake import HEADER
 
 pytestmark = pytest.mark.thorough
 
@@ -41,6 +44,7 @@ QUERIES = {
     "email": "Write to ann@example.com and to bob@example.com",
     "blocked": "What of project aurora?",
 }
+PATHS = {"messages": "/v1/messages", "completions": "/v1/chat/completions"}
 Replay = Callable[..., tuple[int, dict[str, Any]]]
 
 
@@ -59,6 +63,24 @@ class Recorded:
         return path
 
 
+def in_dialect(text: str, **more: Any) -> dict[str, Any]:
+    """The body of a call, as two vendors' clients send it."""
+    return {
+        "model": MODEL,
+        "max_tokens": 50,
+        "messages": [{"role": "user", "content": text}],
+        **more,
+    }
+
+
+def newest_call(folder: Path) -> str:
+    """The id of the last call on record."""
+    query = "SELECT id FROM records WHERE kind = 'call' ORDER BY row DESC LIMIT 1"
+    with closing(sqlite3.connect(folder / "audit.db")) as connection:
+        ((id,),) = connection.execute(query).fetchall()
+    return str(id)
+
+
 @pytest.fixture(scope="module")
 def served(
     tmp_path_factory: pytest.TempPathFactory, bedrock_emulator_of_session: RunningEmulator
@@ -72,6 +94,11 @@ def served(
             body = {"query": query, "user_token": "ann", "context": {"model": MODEL}}
             asked = server.ask("POST", "/api/request", body, client="shop")
             ids[name] = asked.json["metadata"]["audit_id"]
+        for name, path in PATHS.items():
+            for query in ("plain", "email"):
+                body = in_dialect(QUERIES[query])
+                assert server.ask("POST", path, body, client="shop").status == 200
+                ids[f"{name} {query}"] = newest_call(folder)
         check = {"query": QUERIES["email"], "user_token": "ann", "client_id": "shop"}
         checked = server.ask("POST", "/api/policy/pre-check", check, client="shop")
         ids["check"] = checked.json["decision_id"]
@@ -175,6 +202,37 @@ def test_a_check_is_decided_again(recorded: Recorded, replay: Replay) -> None:
     code, said = replay("check", "--request", recorded.body("email"))
     assert (code, said["complete"], states(said)["texts"]) == (0, True, "same")
     assert detail(said, "decision on the request").startswith("redacted: email redact in query")
+
+
+@pytest.mark.parametrize("query", ["plain", "email"])
+@pytest.mark.parametrize("dialect", PATHS)
+def test_a_call_in_a_vendors_dialect_is_decided_and_encoded_again(
+    recorded: Recorded, replay: Replay, dialect: str, query: str
+) -> None:
+    name, body = f"{dialect} {query}", recorded.folder / "native.json"
+    body.write_bytes(orjson.dumps(in_dialect(QUERIES[query])))  # as it was sent
+    given = ("--request", body, "--path", PATHS[dialect])
+    code, said = replay(name, *given)
+    assert (code, said["complete"]) == (0, True), said
+    decided = {"plain": "allowed: wire log", "email": "redacted: email redact"}
+    assert detail(said, "decision on the request").startswith(decided[query])
+    assert "bytes of anthropic" in detail(said, "body")
+    body.write_bytes(orjson.dumps(in_dialect(QUERIES[query], temperature=0.5)))
+    code, said = replay(name, *given)
+    assert (code, states(said)["body"], states(said)["texts"]) == (1, "differs", "same")
+    assert replay(name, *given[:2])[0] == 2  # whose dialect it is, its path tells
+    assert replay(name, "--request", body, "--path", "/none")[0] == 2
+
+
+def test_a_client_that_cannot_redact_is_denied_again(recorded: Recorded, replay: Replay) -> None:
+    declared = {"profile_version": 1, "capabilities": []}
+    header = base64.urlsafe_b64encode(json.dumps(declared).encode()).decode().rstrip("=")
+    given = ("--request", recorded.body("email"), "--header", f"{HEADER}: {header}")
+    code, said = replay("check", *given)
+    assert (code, states(said)["decision on the request"]) == (1, "differs")
+    assert "verdict redacted then, blocked now" in detail(said, "decision on the request")
+    assert replay("check", "--header", "a: b")[0] == 2
+    assert replay("check", "--request", recorded.body("email"), "--header", "a")[0] == 2
 
 
 def test_kept_texts_are_looked_at_again(recorded: Recorded, replay: Replay) -> None:

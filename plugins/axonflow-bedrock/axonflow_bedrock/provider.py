@@ -418,6 +418,15 @@ class BedrockProvider:
         is_streamed = is_streamed and route.codec.streams
         return self._prepare(request, route, is_streamed=is_streamed).encoded
 
+    def encode_native(
+        self, call: NativeCall, *, model: str | None = None, is_streamed: bool = False
+    ) -> EncodedCall:
+        """As `SupportsEncoding.encode_native`."""
+        route = self.resolver.in_form_of(call.codec, model)
+        is_streamed = is_streamed and route.codec.streams
+        prepare = self._prepare_native
+        return prepare(call, route, is_streamed=is_streamed, timeout_s=None).encoded
+
     async def explain(
         self, request: CompletionRequest, *, model: str | None = None, is_streamed: bool = True
     ) -> Explanation:
