@@ -15,6 +15,7 @@ from server.in_process import Reply, Served, config_of
 
 from axonflow_core.config.agents import AgentConfig, PlansConfig
 from axonflow_core.frozen import evolve
+from axonflow_core.governance.calls import Governance
 from axonflow_core.keys import Keys, throwaway_keys
 from axonflow_core.messages import (
     Completion,
@@ -26,6 +27,7 @@ from axonflow_core.messages import (
 )
 from axonflow_core.provider import Price
 from axonflow_core.routing.router import Router
+from axonflow_core.server.generations import Generation
 from axonflow_core.server.limits import Limits
 from axonflow_core.server.service import Service
 from axonflow_core.server.state import ServerState
@@ -173,7 +175,7 @@ class Planning(Served):
         """Have the steps done by that model from now on, with these settings of the section
         `plans`."""
         generation = self.service.generation
-        generation.governance.router = Router({"echo": model})
+        _call(generation, self.service, model)
         settings = PlansConfig(is_enabled=True, **plans)
         generation.config = evolve(generation.config, plans=settings)
         return model
@@ -186,6 +188,12 @@ class Planning(Served):
 
     async def change(self, id: str, *, client: str = "acme", **changes: Any) -> Reply:
         return await self.ask("PUT", f"/api/v1/plan/{id}", changes, client=client)
+
+    async def over(self, id: str) -> Any:
+        """The plan, once it is over."""
+        async with asyncio.timeout(20):
+            await self.get(f"/api/v1/plan/{id}/events")
+        return await self.status(id)
 
     async def steps(self, id: str) -> Mapping[str, str]:
         """Name -> where each step of a plan stands."""
@@ -209,7 +217,19 @@ async def planning(
     given = evolve(config_of(folder, **config), plans=settings, agents=agents)
     service = await Service.open(given, keys, ServerState(Limits()))
     try:
-        service.generation.governance.router = Router({"echo": model})
+        _call(service.generation, service, model)
         yield Planning(service, keys)
     finally:
         await service.aclose()
+
+
+def _call(generation: Generation, service: Service, model: Model) -> None:
+    """Have all calls of a generation go to `model`."""
+    before = generation.governance
+    generation.governance = Governance(
+        before.policies,
+        Router({"echo": model}),
+        service.audit,
+        generation=generation.number,
+        ledger=before.ledger,
+    )

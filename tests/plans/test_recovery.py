@@ -1,0 +1,96 @@
+"""What a plan is after its server ended, and who may run it."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from axonflow_core.budgets.terms import Period, Scope
+from axonflow_core.config.values import BudgetConfig
+from axonflow_core.errors import AuditError, ConfigError
+from axonflow_core.frozen import evolve
+from axonflow_core.keys import throwaway_keys
+from axonflow_core.plans.databases import EngineDatabase
+from axonflow_core.plans.sealing import PlanSeal
+
+from .planned import AGENTS, CHAIN, Model, planning, written
+
+QUERY = "a query that nobody else writes"
+
+
+async def test_a_stopped_server_leaves_a_plan_that_goes_on_at_the_next_start(
+    tmp_path: Path,
+) -> None:
+    keys = throwaway_keys()
+    model = Model(written(CHAIN), second=lambda: asyncio.sleep(30))
+    async with planning(tmp_path, model, keys=keys) as served:
+        id = await served.made(QUERY)
+        executing = asyncio.create_task(served.execute(id))
+        await model.begun("second")
+    executing.cancel()
+    again = Model(written(CHAIN))
+    async with planning(tmp_path, again, keys=keys) as served:
+        status = await served.over(id)
+        records = [each for each in await served.records() if each.facts.get("step") == "step_2"]
+    assert (status["status"], status["result"]) == ("completed", "synthesis is done")
+    assert again.calls == {"second": 1, "third": 1, "synthesis": 1}
+    assert [each.facts["attempt"] for each in records] == [1, 2]
+    assert [each.facts.get("error", {}).get("code") for each in records] == ["cancelled", None]
+
+
+def contents(folder: Path) -> bytes:
+    """All that stands in the files of a folder."""
+    return b"".join(path.read_bytes() for path in folder.iterdir() if path.is_file())
+
+
+async def test_what_is_kept_of_a_plan_cannot_be_read_in_the_files(tmp_path: Path) -> None:
+    async with planning(tmp_path, Model(written(CHAIN), first="a result of nobody")) as served:
+        await served.execute(await served.made(QUERY))
+    files = contents(tmp_path)
+    for secret in (QUERY, "a result of nobody", "do first"):
+        assert secret.encode() not in files
+    assert b"step_1" in files
+
+
+async def test_a_second_executor_of_a_file_is_refused(tmp_path: Path) -> None:
+    keys, model = throwaway_keys(), Model(written(CHAIN))
+    async with planning(tmp_path, model, keys=keys):
+        with pytest.raises(ConfigError) as refused:
+            async with planning(tmp_path, model, keys=keys):
+                pass
+    assert "another process runs the plans of" in refused.value.message
+    assert "one worker" in str(refused.value.hint)
+    database = EngineDatabase(None, f"sqlite:///{tmp_path}/audit.db")
+    database.enter()
+    database.leave()
+
+
+async def test_a_budget_that_is_spent_in_mid_plan_ends_it_and_keeps_what_there_is(
+    tmp_path: Path,
+) -> None:
+    """A call costs $0.00045. Before, it counts as what it may cost: $0.062 for those that write
+    plans and answers, whose length is not limited."""
+    agents = {name: evolve(agent, max_tokens=10) for name, agent in AGENTS.items()}
+    budget = BudgetConfig(
+        scope=Scope.AGENT, of="acme", limit_usd=0.0625, period=Period.YEARLY, alert_thresholds=()
+    )
+    model = Model(written(CHAIN))
+    async with planning(tmp_path, model, agents=agents, budgets={"b": budget}) as served:
+        id = await served.made()
+        await served.execute(id)
+        status = await served.status(id)
+    assert (status["status"], status["code"]) == ("failed", "budget_exceeded")
+    assert status["step_results"]["step_3"]["output"] == "third is done"
+    assert status["step_results"]["synthesis"]["code"] == "budget_exceeded"
+    assert model.calls["synthesis"] == 0
+
+
+def test_what_was_sealed_is_read_under_any_server_key_and_its_own_name_alone() -> None:
+    old, new = b"o" * 32, b"n" * 32
+    sealed = PlanSeal([old]).seal("plan/step_1", b"text")
+    assert PlanSeal([new, old]).open("plan/step_1", sealed) == b"text"
+    for seal, name in ((PlanSeal([new]), "plan/step_1"), (PlanSeal([old]), "plan/step_2")):
+        with pytest.raises(AuditError):
+            seal.open(name, sealed)
