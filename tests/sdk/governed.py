@@ -31,6 +31,7 @@ CLIENTS: Mapping[str, Mapping[str, Any]] = {
     "other": {"tenant": "other", "roles": ["call", "gateway", "audit"]},
     "owner": {"tenant": "owned", "roles": ["call", "gateway", "audit", "admin"]},
     "reader": {"tenant": "acme", "roles": ["audit"]},
+    "planner": {"tenant": "plans", "roles": ["call", "plans"]},
     "haiku": {"roles": ["call"], "models": ["anthropic.claude-3-haiku-*"]},
 }
 _PATIENCE_S = 60
@@ -67,13 +68,20 @@ class Governed:
 
 
 @contextmanager
-def governed(folder: Path, script: Any, *, workers: int = 1, **server: Any) -> Iterator[Governed]:
+def governed(
+    folder: Path,
+    script: Any,
+    *,
+    workers: int = 1,
+    more: Mapping[str, Any] | None = None,
+    **server: Any,
+) -> Iterator[Governed]:
     """`axonflow serve` over an emulator with this script, with these settings of the section
-    `server`."""
+    `server`, and `more` sections."""
     make_keys(folder / "keys")
     server_key = load_keys(folder / "keys", {}).server[0]
     secrets = {id: client_secret(server_key, id, 1) for id in CLIENTS}
-    config = _written(folder, server)
+    config = _written(folder, server, more or {})
     with served(folder, config, script, workers) as (url, running, emulation):
         yield Governed(url, secrets, running, emulation)
 
@@ -95,7 +103,7 @@ def served(
             yield url, running, emulation
 
 
-def _written(folder: Path, server: Mapping[str, Any]) -> Path:
+def _written(folder: Path, server: Mapping[str, Any], more: Mapping[str, Any]) -> Path:
     """The configuration, as JSON, which is YAML too."""
     path = folder / "axonflow.yaml"
     bedrock = {"enabled": True, "config": {"region": "us-east-1", "model": MODEL}}
@@ -110,6 +118,7 @@ def _written(folder: Path, server: Mapping[str, Any]) -> Path:
         "server": {"clients": CLIENTS, "call_timeout_s": BUDGET_S, **server},
         "policies": {"rules": rules},
         "audit": {"url": f"sqlite:///{folder}/audit.db"},
+        **more,
     }
     path.write_bytes(orjson.dumps(content))
     return path

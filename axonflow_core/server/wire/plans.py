@@ -302,15 +302,21 @@ def versions_body(id: str, versions: Sequence[Version]) -> dict[str, Json]:
 
 
 def pending_body(plans: Sequence[Plan]) -> dict[str, Json]:
-    """What waits for approvals."""
+    """What waits for approvals. The SDK needs the ids, `workflow_name` and `created_at`."""
     pending: list[Json] = [
         {
             "plan_id": plan.id,
             "step_id": plan.awaits,
             "step_name": _name(plan, plan.awaits or WHOLE),
+            "step_index": next(
+                (index for index, id in enumerate(steps_of(plan)) if id == plan.awaits), 0
+            ),
+            "step_type": STEP_CALL,
             "workflow_id": workflow_id(plan),
+            "workflow_name": plan.draft.domain,
             "decision": "require_approval",
             "approval_status": "pending",
+            "created_at": timestamp(plan.begun_us or plan.created_us),
             "requested_at": timestamp(plan.begun_us or plan.created_us),
             "requester": plan.client,
             "reason": f"execution mode {plan.mode}",
