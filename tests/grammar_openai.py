@@ -62,6 +62,9 @@ class ChatGrammar:
         head = tuple(chunk[name] for name in ("id", "model", "created"))
         assert self._head in (None, head), f"another answer: {chunk}"
         is_first, self._head = self._head is None, head
+        if not chunk["choices"] and is_first and "prompt_filter_results" in chunk:
+            self._head = None  # Azure begins with what its filter found of the prompt
+            return
         if not chunk["choices"]:
             assert self._asks_for_usage and self._finish and chunk["usage"], chunk
             assert not self._has_counts, f"counts for the second time: {chunk}"

@@ -336,3 +336,22 @@ def test_a_file_of_bare_base64_is_a_document_and_comes_back_bare() -> None:
     assert isinstance(read, Document)
     assert (read.source, read.name) == (Media("base64", "JVBERi0="), "a.pdf")
     assert CODEC.encode_request(request, FACTS) == body
+
+
+@pytest.mark.parametrize("role", [{"role": "assistant"}, {"role": "assistant", "content": ""}])
+def test_what_azures_filter_found_of_the_prompt_comes_before_the_answer(role: Json) -> None:
+    """Azure OpenAI's reference, "Content filtering", November 2026: the first chunk has no choice,
+    and the role stands in the one after it."""
+    found = {"prompt_index": 0, "content_filter_results": {}}
+    first = {**chunk({}), "choices": [], "prompt_filter_results": [found]}
+    chunks = [first, chunk(role), chunk({"content": "Hi"}), chunk({}, "stop")]
+    decoder = CODEC.stream_decoder(FACTS)
+    encoder = CODEC.stream_encoder(StreamContext("other", "other", 1), FACTS)
+
+    written = [each for one in chunks for each in encoder.encode(decoder.feed(one))]
+
+    assert written[: len(chunks)] == chunks
+    assert [list(each["choices"][0]["delta"]) for each in written[1:3]] == [
+        list(role),
+        ["content"],
+    ]

@@ -17,7 +17,8 @@ body), `UnencodableAnswer` (the answer).
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
+from functools import partial
 from itertools import chain
 from typing import Any, Generic, TypeVar
 
@@ -28,7 +29,7 @@ from axonflow_core.codec.unary import Unary
 from axonflow_core.frozen import frozen
 from axonflow_core.messages import Completion, CompletionRequest, Json
 from axonflow_core.provider import CompletionStream, ForwardedAnswer, NativeCall
-from axonflow_core.stream import Batch, StreamEvent
+from axonflow_core.stream import Batch, Started, StreamEvent
 
 from .calls import Call, Chunks, NativeAnswer
 from .operations import AnswerForm, Encoder, Kind
@@ -94,10 +95,14 @@ class Conversation:
         encoder = self.form.stream_encoder(self.codec, context, self.facts)
         return self.form.as_asked(encoder, self.call.json)
 
-    async def chunks(self, context: StreamContext, stream: CompletionStream) -> Chunks:
+    async def chunks(
+        self, context: StreamContext, stream: CompletionStream, *, is_renamed: bool = False
+    ) -> Chunks:
         """A streamed answer, closed at the end or when the client has left. The chunks of one read
-        leave together."""
+        leave together. `is_renamed`: what is written anew has the names of `context`, and not those
+        that the provider gave."""
         encoder, is_in_pieces = self.encoder(context), self.is_in_pieces
+        encode = partial(_encoded, encoder, _started_as(context)) if is_renamed else encoder.encode
         keeps_frames = self.form.keeps_frames(self.call.json)
         whole: list[StreamEvent] = []
         async with stream:
@@ -106,10 +111,21 @@ class Conversation:
                     yield (stream.native,)
                 elif not is_in_pieces:
                     whole += chain.from_iterable(batches)
-                elif chunks := tuple(chain.from_iterable(map(encoder.encode, batches))):
+                elif chunks := tuple(chain.from_iterable(map(encode, batches))):
                     yield chunks
         if whole:
-            yield tuple(encoder.encode(tuple(whole)))
+            yield tuple(encode(tuple(whole)))
+
+
+def _started_as(context: StreamContext) -> Started:
+    return Started(context.id, context.model, context.created)
+
+
+def _encoded(encoder: Encoder, started: Started, batch: Batch) -> Sequence[Json]:
+    """The chunks of a batch, whose `Started` is this one."""
+    if any(type(event) is Started for event in batch):
+        batch = tuple(started if type(event) is Started else event for event in batch)
+    return encoder.encode(batch)
 
 
 async def reads_of(stream: CompletionStream) -> AsyncGenerator[tuple[Batch, ...], None]:

@@ -72,7 +72,7 @@ def _as_asked(encoder: Encoder, body: Json) -> Encoder:
     return ClosedStream(encoder, has_usage=asks_for_usage(body))
 
 
-FORM = AnswerForm(as_asked=_as_asked, keeps_frames=asks_for_usage)
+FORM = AnswerForm(as_asked=_as_asked, keeps_frames=asks_for_usage, tells_stops=True)
 
 
 def embeddings_operation(path: str) -> Operation:

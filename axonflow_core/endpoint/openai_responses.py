@@ -75,7 +75,9 @@ def _whole_as_asked(completion: Completion, body: Any) -> Json:
     return encoded_answer(CODEC.name, encode, completion, ModelFacts())
 
 
-FORM = AnswerForm(stream_encoder=_encoder, as_asked=_as_asked, whole_as_asked=_whole_as_asked)
+FORM = AnswerForm(
+    stream_encoder=_encoder, as_asked=_as_asked, whole_as_asked=_whole_as_asked, tells_stops=True
+)
 
 
 def responses_operation(path: str) -> Operation:

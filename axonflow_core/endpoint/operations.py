@@ -112,6 +112,9 @@ class AnswerForm:
     """The encoder as the body of the request asks for it: OpenAI's `stream_options`."""
     keeps_frames: Callable[[Json], bool] = _always
     """Whether the answer to this body may be the provider's own frames, byte for byte."""
+    tells_stops: bool = False
+    """Whether a stream that a policy stops in the middle ends with an error. Else its last event
+    says so, in the dialect's word for it."""
     request_headers: Callable[[Mapping[str, str]], Mapping[str, str]] = _as_they_are
     """Of the headers of a call those that go on with its body."""
     answer_headers: Callable[[Mapping[str, str]], Mapping[str, str]] = _none_of_them

@@ -23,6 +23,8 @@ from axonflow_core.governance.trail import GovernedCall, Outcome
 from axonflow_core.messages import Completion
 from axonflow_core.provider import CompletionStream, ForwardedAnswer
 
+from .telling import TellingStream
+
 MODE = "dialect"
 
 
@@ -36,7 +38,8 @@ async def conversed(
     if asked.is_streamed:
         stream = await governance.stream(call)
         if isinstance(stream, CompletionStream):
-            return asked.chunks(context, stream)
+            told = TellingStream(stream, _reason_of, is_always=asked.form.tells_stops)
+            return asked.chunks(context, told, is_renamed=True)
         raise _reason_of(stream)
     outcome = await governance.complete(call)
     if outcome.forwarded is None:

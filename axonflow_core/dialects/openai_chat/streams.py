@@ -15,8 +15,9 @@ makes one chunk again. The decoder keeps four things between chunks:
   order in which they begin: reasoning, the text, the tool calls.
 * the `TagReader`, for a form that has reasoning inside its content (`reasoning`). Characters that
   may belong to a tag are `Extra` at the level `held` until the next chunk decides.
-* whether the first chunk was read. It makes `Started`; `role` is expected there and nowhere else,
-  and a chunk that breaks this is remembered as an `Extra` at the level `delta`.
+* whether the first chunk was read, which makes `Started`, and the first choice. `role` is expected
+  there and nowhere else, and a chunk that breaks this is remembered as an `Extra` at the level
+  `delta`.
 * whether the stop reason was read, in a form without `[DONE]`. Its terminal event is then `Ended`
   at the end of that batch; otherwise `[DONE]` is the terminal event.
 
@@ -95,6 +96,8 @@ _DELTA_KEYS = frozenset({"role", "content", "tool_calls", "function_call"})
 _THOUGHTFUL_DELTA_KEYS = _DELTA_KEYS | {"reasoning_content"}
 _EMPTY_DELTA = Extra({}, "delta")
 """A choice without content: some servers keep a connection alive with such chunks."""
+_NO_CHOICE = Extra({}, "no choice")
+"""A first chunk before the answer: Azure begins with what its filter found of the prompt."""
 _NO_USAGE = Usage()
 OBJECT = "chat.completion.chunk"
 """What OpenAI calls a chunk, in its member `object`."""
@@ -109,6 +112,7 @@ class ChunkDecoder:
         self._delta_keys = _THOUGHTFUL_DELTA_KEYS if form.thinking else _DELTA_KEYS
         self._tags = TagReader(OPENING if form.is_tagged else "")
         self._has_started = False
+        self._has_choice = False
         self._is_over = False
         self._has_ended = False
         self._count = 0
@@ -143,7 +147,9 @@ class ChunkDecoder:
                 number = choice["index"]
                 events.append(Extra(choice, "choices", f"choices.{number}"))
             else:
-                self._read_choice(choice, events, is_first=is_first)
+                self._read_choice(choice, events, has_begun=is_first)
+        if is_first and not self._has_choice:
+            events.append(_NO_CHOICE)
         usage, tier = chunk.get("usage"), chunk.get("service_tier")
         if tier is not None and not isinstance(tier, str):
             events.append(Extra({"service_tier": tier}, "fact"))
@@ -180,7 +186,7 @@ class ChunkDecoder:
         return self._tier
 
     def _read_choice(
-        self, choice: Mapping[str, Json], events: list[StreamEvent], *, is_first: bool
+        self, choice: Mapping[str, Json], events: list[StreamEvent], *, has_begun: bool
     ) -> None:
         """Append the events of one choice. Some servers send `message` in place of `delta`, as in a
         whole answer.
@@ -189,7 +195,8 @@ class ChunkDecoder:
         encoded.
         """
         delta = choice.get("delta") or choice.get("message") or EMPTY
-        before = len(events)
+        before, is_first = len(events), not self._has_choice
+        self._has_choice = True
         content = delta.get("content")
         if len(delta) > 1 or content is None:
             self._read_beside_content(delta, events, is_first=is_first)
@@ -207,7 +214,7 @@ class ChunkDecoder:
         ):
             self._read_end(choice, events)
         # Without an event the chunk would be lost, and the stream would not survive chunk by chunk.
-        if len(events) == before and not is_first:
+        if len(events) == before and not has_begun:
             events.append(_EMPTY_DELTA)
 
     def _read_beside_content(
@@ -624,6 +631,7 @@ class _Draft:
         self.other_choices: list[Json] = []
         self.stop: str | None = None
         self.has_begun = False
+        self.is_without_choice = False
         self.has_ended = False
         self.usage: Mapping[str, Json] | None = None
         self.service_tier: str | None = None
@@ -646,7 +654,7 @@ class _Draft:
             or self.refusal is not None
             or self.thought is not None
             or self.stop is not None
-            or self.has_begun
+            or (self.has_begun and not self.is_without_choice)
             or self.in_delta is not None
             or self.older_call is not None
             or bool(self.calls or self.in_choice)
@@ -662,6 +670,8 @@ class _Draft:
         ignored."""
         if level in ("beside", "fact"):
             self.in_chunk = {**self.in_chunk, **members}
+        elif level == "no choice":
+            self.is_without_choice = True
         elif level == "choice":
             self.in_choice = members
         elif level == "choices":
