@@ -90,6 +90,11 @@ def _decode_item(native: Mapping[str, Json]) -> Message:
     """One item as a message. `MalformedRequest` names a kind that is not served here."""
     kind = native.get("type") or "message"
     decode = _ITEMS.get(string(kind, "type"))
+    if kind == "item_reference":
+        raise MalformedRequest(
+            "the input has an `item_reference`, and this server stores no items: send the item "
+            "itself, as clients do that are told `store: false`"
+        )
     if decode is None:
         raise MalformedRequest(
             f"the input has an item `{kind}`, which this server does not keep or run: leave it out"
