@@ -32,7 +32,7 @@ from axonflow_core.frozen import evolve
 from axonflow_core.http.client import ByteStream
 from axonflow_core.messages import Adjustment, Completion, Receipt
 from axonflow_core.provider import CompletionStream
-from axonflow_core.stream import Batch, batch_of
+from axonflow_core.stream import Batch, Ended, batch_of
 
 if TYPE_CHECKING:
     from .route import CompletionCall
@@ -65,6 +65,7 @@ class DecodedStream(CompletionStream):
         self._chunks = surface.chunk_reader(route.codec, route.facts)
         self._read_frame = surface.read_frame
         self._is_native = call.is_native
+        self._has_ended = False
         self._pending = bytearray()
         """Bytes of a native stream whose frames are not handed out yet."""
         self._handed_out = 0
@@ -123,6 +124,8 @@ class DecodedStream(CompletionStream):
         try:
             for frame in self._frames.feed(data):
                 batch = feed(read_frame(frame, model=address, request_id=request_id))
+                if batch and type(batch[-1]) is Ended:
+                    batch = self._ended(batch)
                 batches.append(batch if fit is None else fit(batch))
             self._frames.feed(b"")  # raises what is wrong after these frames
         except AxonFlowError as fault:
@@ -132,6 +135,11 @@ class DecodedStream(CompletionStream):
         if (self._bytes_left < 0 or self._chunks_left < 0) and self._fault is None:
             self._fault = _endless()
         return tuple(batches)
+
+    def _ended(self, batch: Batch) -> Batch:
+        """A stream ends once, also where both the cloud and the family say so."""
+        is_again, self._has_ended = self._has_ended, True
+        return batch[:-1] if is_again else batch
 
     def _keep_native(self, data: bytes, count: int) -> None:
         """`native` gets the bytes of the frames that are handed out, and no others: what comes

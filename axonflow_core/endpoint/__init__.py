@@ -11,6 +11,7 @@
     conversation  between the two: a native call read, and its answer written
     replies       the smallest way to answer, for services next to a dialect
     openai_chat   the operations of OpenAI's chat, which several services have
+    anthropic_messages  messages as Anthropic's own clients add them up
 
 An emulator and a governed endpoint are this one app. What they differ in is injected: the handler,
 which gets a `Call` and knows nothing of HTTP, and the verifier, which says whose key it is.

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from uuid import uuid4
 
 from axonflow_core.dialects.anthropic_messages import ERRORS
+from axonflow_core.endpoint.anthropic_messages import FORM
 from axonflow_core.endpoint.calls import Call
 from axonflow_core.endpoint.credentials import bearer_token, first_of, header
 from axonflow_core.endpoint.framings import NAMED_SSE
@@ -22,7 +23,6 @@ from axonflow_core.plugin_spec import ModelDescription
 
 from .codec import CODEC, COUNTER
 from .config import BETA_HEADER, BETAS
-from .form import FORM
 
 _HELLO = {"message": "hello"}
 _TRANSPORT = frozenset({"model", "stream"})

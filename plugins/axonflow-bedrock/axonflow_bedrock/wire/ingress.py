@@ -13,6 +13,7 @@ from functools import partial
 
 from axonflow_core.codec import ModelFacts
 from axonflow_core.codec.registry import CodecRegistry
+from axonflow_core.endpoint.anthropic_messages import closed
 from axonflow_core.endpoint.calls import Call
 from axonflow_core.endpoint.credentials import basic, bearer_token, first_of, header
 from axonflow_core.endpoint.ingress import Asked, Clients, Ingress
@@ -30,6 +31,8 @@ from .operations import COUNT_TOKENS, INVOKE, OPERATIONS
 from .surfaces import unary_codec_for
 
 _MAX_RINGS = 1_024
+_MESSAGES = "anthropic"
+"""The codec whose answers Anthropic's own clients read."""
 _KEY = first_of(bearer_token, basic, header("x-api-key"))
 
 
@@ -63,7 +66,10 @@ def _read(codecs: CodecRegistry, vendors: frozenset[str], call: Call) -> Asked:
         if in_body is None:
             raise _unknown_model() from None
         codec, facts = in_body, ModelFacts(model_id=call.model)
-    return read_call(call, codec, facts)
+    conversation = read_call(call, codec, facts)
+    if codec.name == _MESSAGES:
+        return evolve(conversation, form=closed(conversation.form))
+    return conversation
 
 
 def _unknown_model() -> ServiceException:

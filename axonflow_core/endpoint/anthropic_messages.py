@@ -6,7 +6,9 @@ answer that is written here
 
 * a message has an id, the model that was asked for, and counts, which are 0 where nobody counted;
 * it begins once, also where a family names itself at the end, or a policy ends what began unnamed;
-* blocks are numbered from 0, whichever a family leaves out;
+  and it ends once;
+* blocks are numbered from 0, whichever a family leaves out, and a call of a tool begins without its
+  arguments, whichever way a family has them;
 * the stop reason leaves together with `message_stop`, in one `message_delta` that has all counts. A
   stream that breaks off before its end has none, whatever was read: its last event is the error.
 
@@ -19,9 +21,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from axonflow_core.codec import ModelFacts, StreamContext
-from axonflow_core.endpoint.operations import AnswerForm, Encoder
+from axonflow_core.frozen import evolve
+from axonflow_core.json import dumps
 from axonflow_core.messages import Completion, Json
 from axonflow_core.stream import Batch
+
+from .operations import AnswerForm, Encoder
 
 Chunk: TypeAlias = dict[str, Any]
 
@@ -34,7 +39,7 @@ class ClosedStream:
     def __init__(self, encoder: Encoder, context: StreamContext) -> None:
         self._encoder = encoder
         self._name = {"id": context.id, "model": context.model}
-        self._has_started = False
+        self._has_started = self._has_ended = False
         self._places: dict[int, int] = {}
         """The index of a block in its family -> its place."""
         self._counts: dict[str, Json] = dict(_NO_COUNTS)
@@ -65,17 +70,29 @@ class ClosedStream:
         place = self._places.setdefault(index, len(self._places))
         chunks.append(chunk if place == index else {**chunk, "index": place})
 
+    def _begin(self, chunks: list[Json], chunk: Chunk) -> None:
+        block = chunk["content_block"]
+        given = block.get("input")
+        if not given:
+            return self._place(chunks, chunk)
+        self._place(chunks, {**chunk, "content_block": {**block, "input": {}}})
+        delta = {"type": "input_json_delta", "partial_json": dumps(given).decode()}
+        whole = {"type": "content_block_delta", "index": chunk["index"], "delta": delta}
+        return self._place(chunks, whole)
+
     def _stop(self, chunks: list[Json], chunk: Chunk) -> None:
         self._counts.update(chunk.get("usage", {}))
         self._last.update({**chunk, "delta": {**self._last.get("delta", {}), **chunk["delta"]}})
 
     def _end(self, chunks: list[Json], chunk: Chunk) -> None:
-        chunks += [{**self._last, "usage": self._counts}, chunk]
+        if not self._has_ended:
+            self._has_ended = True
+            chunks += [{**self._last, "usage": self._counts}, chunk]
 
 
 _CLOSE: Mapping[str, Callable[[ClosedStream, list[Json], Chunk], None]] = {
     "message_start": ClosedStream._start,
-    "content_block_start": ClosedStream._place,
+    "content_block_start": ClosedStream._begin,
     "content_block_delta": ClosedStream._place,
     "content_block_stop": ClosedStream._place,
     "message_delta": ClosedStream._stop,
@@ -83,14 +100,18 @@ _CLOSE: Mapping[str, Callable[[ClosedStream, list[Json], Chunk], None]] = {
 }
 
 
-def _stream_encoder(codec: Any, context: StreamContext, facts: ModelFacts) -> Encoder:
-    return ClosedStream(codec.stream_encoder(context, facts), context)
+def closed(form: AnswerForm) -> AnswerForm:
+    """`form`, of an operation whose codec writes messages, with its answers as said above."""
+
+    def stream_encoder(codec: Any, context: StreamContext, facts: ModelFacts) -> Encoder:
+        return ClosedStream(form.stream_encoder(codec, context, facts), context)
+
+    def close_answer(codec: Any, completion: Completion, facts: ModelFacts) -> Json:
+        body = form.close_answer(codec, completion, facts)
+        return {**body, "usage": {**_NO_COUNTS, **body["usage"]}}
+
+    return evolve(form, stream_encoder=stream_encoder, close_answer=close_answer)
 
 
-def _close_answer(codec: Any, completion: Completion, facts: ModelFacts) -> Json:
-    body = codec.encode_response(completion, facts)
-    return {**body, "usage": {**_NO_COUNTS, **body["usage"]}}
-
-
-FORM = AnswerForm(stream_encoder=_stream_encoder, close_answer=_close_answer)
-"""The form of messages."""
+FORM = closed(AnswerForm())
+"""The form of messages at Anthropic."""
