@@ -16,6 +16,7 @@ from . import (
     calls,
     codecs,
     cold,
+    dialects,
     governed,
     instructions,
     policies,
@@ -32,7 +33,8 @@ def main() -> None:
         "sections",
         nargs="*",
         metavar="SECTION",
-        help="audit calls cold codecs governed instructions policies routing server transport",
+        help="audit calls cold codecs dialects governed instructions policies routing server "
+        "transport",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object")
     parser.add_argument("--uvloop", action="store_true", help="rows on uvloop, too")
@@ -43,6 +45,7 @@ def main() -> None:
         "calls": lambda: calls.measure(with_uvloop=given.uvloop, with_tls=given.tls),
         "cold": cold.measure,
         "codecs": codecs.measure,
+        "dialects": dialects.measure,
         "governed": governed.measure,
         "instructions": instructions.measure,
         "policies": policies.measure,

@@ -25,7 +25,9 @@ CLIENT = "bench"
 CONFIG = f"""\
 version: "1.0"
 llm_providers:
-  bedrock: {{enabled: true, config: {{region: us-east-1, model: "{MODEL}"}}}}
+  bedrock:
+    enabled: true
+    config: {{region: us-east-1, model: "{MODEL}", surface: %(surface)s}}
 server:
   clients:
     {CLIENT}: {{tenant: bench, roles: [call, gateway, audit]}}
@@ -79,10 +81,13 @@ class Load:
 
 
 @contextmanager
-def under_load(folder: Path, upstream: str, *, arguments: Sequence[str] = ()) -> Iterator[Load]:
+def under_load(
+    folder: Path, upstream: str, *, surface: str = "auto", arguments: Sequence[str] = ()
+) -> Iterator[Load]:
     """A server in front of the service at `upstream`."""
+    config = CONFIG.replace("%(surface)s", surface)
     environment = {**SETTINGS, "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": upstream}
-    with governed_server(folder, CONFIG, environment, arguments=arguments) as server:
+    with governed_server(folder, config, environment, arguments=arguments) as server:
         yield Load(server)
 
 

@@ -2,8 +2,8 @@
 
 It answers with fixed bytes, so that only the clients are measured, and counts what it answered: a
 figure is divided by that, and not by what a benchmark meant to do. Calls and streams go to both of
-its ports; at the second one a millisecond passes before each chunk of a stream. A connection to the
-third is told the count.
+its ports; at the second one a millisecond passes before each chunk of a stream, at the third a
+twentieth of a second, as a model takes it. A connection to the last is told the count.
 """
 
 from __future__ import annotations
@@ -96,8 +96,8 @@ class _Answers(asyncio.Protocol):
 
     count = 0
 
-    def __init__(self, *, is_paced: bool) -> None:
-        self._is_paced = is_paced
+    def __init__(self, *, pause_s: float) -> None:
+        self._pause_s = pause_s
         self._heard = b""
 
     def connection_made(self, transport: Any) -> None:
@@ -115,7 +115,7 @@ class _Answers(asyncio.Protocol):
         _Answers.count += 1
         if b"-stream" not in line:
             self._transport.write(_CONVERSED if b"/converse" in line else _INVOKED)
-        elif self._is_paced:
+        elif self._pause_s:
             asyncio.ensure_future(self._pace())  # noqa: RUF006 - ends with its stream
         else:
             self._transport.write(_STREAM_HEAD + b"".join(_STREAM) + _END)
@@ -123,7 +123,7 @@ class _Answers(asyncio.Protocol):
     async def _pace(self) -> None:
         self._transport.write(_STREAM_HEAD)
         for chunk in _STREAM:
-            await asyncio.sleep(0.001)
+            await asyncio.sleep(self._pause_s)
             if self._transport.is_closing():
                 return
             self._transport.write(chunk)
@@ -146,8 +146,10 @@ def serve(folder: str = "") -> None:
     async def run() -> None:
         open_server = partial(asyncio.get_running_loop().create_server, host="127.0.0.1", port=0)
         servers = [
-            await open_server(partial(_Answers, is_paced=False), ssl=tls),
-            await open_server(partial(_Answers, is_paced=True), ssl=tls),
+            *[
+                await open_server(partial(_Answers, pause_s=pause_s), ssl=tls)
+                for pause_s in (0, 0.001, 0.05)
+            ],
             await open_server(_Count),
         ]
         ports = (str(server.sockets[0].getsockname()[1]) for server in servers)
@@ -164,6 +166,7 @@ class Service:
 
     burst_url: str
     paced_url: str
+    slow_url: str
     count_port: int
 
     def answered(self) -> int:
@@ -183,9 +186,9 @@ def running_service(*, with_tls: bool) -> Iterator[Service]:
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
             try:
                 assert server.stdout is not None
-                burst, paced, count = server.stdout.readline().split()
+                *ports, count = server.stdout.readline().split()
                 base = "https://localhost" if with_tls else "http://127.0.0.1"
-                yield Service(f"{base}:{burst}", f"{base}:{paced}", int(count))
+                yield Service(*(f"{base}:{port}" for port in ports), int(count))
             finally:
                 server.terminate()
 
