@@ -41,6 +41,13 @@ def call(**members: Any) -> Entry:
     return Entry(**{**given, **members})
 
 
+def found_by(number: int) -> Entry:
+    """A call that is found by all that a search takes."""
+    facts = {"cost_usd": 0.25 * number, "receipt": {"request_id": f"req-{number}"}}
+    user, rules = f"u_{number % 3}", ("pii",) * (number % 2)
+    return call(provider="acme", model="m-1", user=user, rules=rules, facts=facts)
+
+
 async def append_all(store: AuditStore, entries: Sequence[Entry]) -> None:
     """Append the entries, all at once."""
     await asyncio.gather(*(store.append(entry) for entry in entries))

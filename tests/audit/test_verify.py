@@ -17,10 +17,10 @@ import pytest
 from axonflow_core.audit.chain import START, link
 from axonflow_core.audit.databases.sqlite import SQLiteDatabase
 from axonflow_core.audit.keys import Signer
-from axonflow_core.audit.record import Entry, Kind
+from axonflow_core.audit.record import Kind
 from axonflow_core.audit.verify import Fault, verify
 
-from .making import KEYS, append_all, call, opened, rows, verified
+from .making import KEYS, append_all, call, found_by, opened, rows, verified
 
 Tamper = Callable[[sqlite3.Connection, random.Random], None]
 
@@ -39,13 +39,6 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     asyncio.run(record())
     return database
-
-
-def found_by(number: int) -> Entry:
-    """A call that is found by all that a search takes."""
-    facts = {"cost_usd": 0.25 * number, "receipt": {"request_id": f"req-{number}"}}
-    user, rules = f"u_{number % 3}", ("pii",) * (number % 2)
-    return call(provider="acme", model="m-1", user=user, rules=rules, facts=facts)
 
 
 @pytest.fixture
