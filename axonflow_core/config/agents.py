@@ -80,6 +80,8 @@ class PlansConfig:
     """Of all steps together."""
     expires_s: float = field(default=7_200.0, kw_only=True, validator=validators.gt(0))
     """How long a plan that is not executed can be, and how long an approval is waited for."""
+    takeover_s: float = field(default=15.0, kw_only=True, validator=validators.ge(1))
+    """After how much silence of an executor others run its plans."""
     keep_days: int = field(default=30, kw_only=True, validator=validators.ge(1))
     """How long plans and their results are kept."""
     answer_s: float = field(default=100.0, kw_only=True, validator=validators.gt(0))

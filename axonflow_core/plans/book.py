@@ -288,24 +288,27 @@ class Book:
         if not transaction.execute(there.values(beat_us=at_us)).rowcount:
             transaction.execute(insert(EXECUTORS), {"id": executor, "beat_us": at_us})
 
-    def silent(self, connection: Connection, before_us: int) -> list[str]:
-        """The executors that were not heard of since."""
-        query = select(EXECUTORS.c.id).where(EXECUTORS.c.beat_us < before_us)
-        return list(connection.execute(query).scalars())
+    def living(self, connection: Connection, since_us: int) -> frozenset[str]:
+        """The executors that were heard of since."""
+        query = select(EXECUTORS.c.id).where(EXECUTORS.c.beat_us >= since_us)
+        return frozenset(connection.execute(query).scalars())
 
-    def leave(self, transaction: Transaction, executor: str) -> None:
-        """The executor runs no plans any more."""
-        transaction.execute(delete(EXECUTORS).where(EXECUTORS.c.id == executor))
+    def leave(self, transaction: Transaction, executor: str, before_us: int = 0) -> None:
+        """The executor runs no plans any more, nor do those that were not heard of since."""
+        is_gone = (EXECUTORS.c.id == executor) | (EXECUTORS.c.beat_us < before_us)
+        transaction.execute(delete(EXECUTORS).where(is_gone))
 
-    def statuses(self, connection: Connection, ids: Sequence[str]) -> Mapping[str, PlanStatus]:
+    def statuses(
+        self, connection: Connection | Transaction, ids: Sequence[str]
+    ) -> Mapping[str, PlanStatus]:
         """Id -> state of these plans."""
         query = select(PLANS.c.id, PLANS.c.status).where(PLANS.c.id.in_(ids))
         return {row.id: PlanStatus(row.status) for row in connection.execute(query)}
 
-    def executing(self, connection: Connection) -> list[str]:
-        """The ids of the plans that are to go on by themselves."""
-        query = select(PLANS.c.id).where(PLANS.c.status == PlanStatus.EXECUTING)
-        return list(connection.execute(query).scalars())
+    def executing(self, connection: Connection) -> Mapping[str, str | None]:
+        """Id -> the executor that took it last, of the plans that are to go on by themselves."""
+        query = select(PLANS.c.id, PLANS.c.owner).where(PLANS.c.status == PlanStatus.EXECUTING)
+        return {row.id: row.owner for row in connection.execute(query)}
 
     def forget(self, transaction: Transaction, before_us: int) -> None:
         """Remove the plans that were made before that time and are over, or expired."""

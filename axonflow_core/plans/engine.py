@@ -47,10 +47,11 @@ VERSION = "1"
 """Of what the workflow does: legs of another version are not run on."""
 _POLL_S = 0.1
 """How often an executor looks for legs that wait."""
-_SWEEP_S = 2.0
-_SILENT_S = 15.0
-"""After how much silence an executor counts as ended."""
+_SWEEPS = 6
+"""How often an executor says that it lives, within the time after which it counts as ended."""
 _CLOSE_S = 5.0
+_FORGOTTEN_S = 86_400.0
+"""After how long nothing is known of an executor that was killed."""
 
 
 @frozen
@@ -69,7 +70,9 @@ class Place:
 class Engine:
     """One executor. There is one in a process, for DBOS has one of everything."""
 
-    def __init__(self, runs: Runs, database: EngineDatabase) -> None:
+    def __init__(self, runs: Runs, database: EngineDatabase, takeover_s: float) -> None:
+        """After `takeover_s` of silence an executor counts as ended."""
+        self._takeover_s = takeover_s
         self._runs = runs
         self._database = database
         self._loop = asyncio.get_running_loop()
@@ -98,15 +101,23 @@ class Engine:
 
     async def aclose(self) -> None:
         """Break off what is under way, which goes on at the next start, or elsewhere."""
-        self._runs.is_closing = True
         if self._sweeping is not None:
             self._sweeping.cancel()
         for plan in list(self._tasks):
             await self._break_off(plan)
         try:
             await asyncio.wait_for(asyncio.to_thread(self._stop), _CLOSE_S)
+            with suppress(AuditError):  # then the others wait for its silence
+                await self._leave()
         finally:
             self._database.leave()
+
+    async def _leave(self) -> None:
+        book, executor = self._runs.book, self._runs.executor
+        before_us = now_us() - int(_FORGOTTEN_S * 1e6)
+        await self._runs.audit.transact(
+            lambda transaction: book.leave(transaction, executor, before_us)
+        )
 
     async def start(self, plan: Plan) -> None:
         """Have a leg of a plan run; nothing where it does or did already."""
@@ -183,7 +194,9 @@ class Engine:
             await reserved[id].run_async({"name": id}, self._step, taken, id)
             over[id].set()
 
-        await asyncio.gather(*map(step, taken.waits))
+        async with asyncio.TaskGroup() as steps:  # one that cannot go on breaks off the others
+            for id in taken.waits:
+                steps.create_task(step(id))
         return str(await self._here(plan, self._runs.close(taken.plan)))
 
     async def _step(self, leg: Leg, id: str) -> str:
@@ -218,63 +231,66 @@ class Engine:
 
     async def _sweep(self) -> None:
         """Say that this executor lives, and find what nobody runs, until cancelled."""
+        is_failing = False
         while True:
-            await asyncio.sleep(_SWEEP_S)
-            with suppress(AuditError):  # it tries again
+            await asyncio.sleep(self._takeover_s / _SWEEPS)
+            try:
                 await self._beat()
                 await self._look()
+                is_failing = False
+            except Exception as error:  # a database that is gone for a while
+                if not is_failing:
+                    _LOG.error("plans cannot be looked after: %s", type(error).__name__)
+                is_failing = True
 
     async def _beat(self) -> None:
+        book, executor = self._runs.book, self._runs.executor
         await self._runs.audit.transact(
-            lambda transaction: self._runs.book.beat(transaction, self._runs.executor, now_us())
+            lambda transaction: book.beat(transaction, executor, now_us())
         )
 
     async def _look(self) -> None:
-        """Break off what was cancelled elsewhere, take up what ended executors left, and start what
-        should run and does not."""
+        """Break off what was cancelled elsewhere, and have run what should and does not."""
         book, audit = self._runs.book, self._runs.audit
         here = list(self._running)
         statuses = await audit.read(lambda connection: book.statuses(connection, here))
         for id in here:
             if statuses.get(id) is PlanStatus.CANCELLED:
                 await self._break_off(id)
-        silent = await audit.read(
-            lambda connection: book.silent(connection, now_us() - int(_SILENT_S * 1e6))
-        )
-        others = [each for each in silent if each != self._runs.executor]
-        if others:
-            await asyncio.to_thread(self._recover, others)
-        adrift = {id for id in await audit.read(book.executing) if id not in self._running}
+        since_us = now_us() - int(self._takeover_s * 1e6)
+        living = await audit.read(lambda connection: book.living(connection, since_us))
+        others = living - {self._runs.executor}
+        executing = await audit.read(book.executing)
+        adrift = {
+            id for id, owner in executing.items() if id not in self._running and owner not in others
+        }
         for id in adrift & self._adrift:
-            await self._pick_up(id)
+            await self._pick_up(id, living)
         self._adrift = adrift
 
-    async def _pick_up(self, id: str) -> None:
-        """Have a plan run that should and that was not seen to for a while."""
+    async def _pick_up(self, id: str, living: frozenset[str]) -> None:
+        """Have a plan run that nobody was seen to run for a while."""
         book, audit = self._runs.book, self._runs.audit
         plan = await audit.read(lambda connection: book.get(connection, id))
         if plan is None or plan.status is not PlanStatus.EXECUTING or id in self._running:
             return
-        is_over = await asyncio.to_thread(self._found, Place(plan.id, plan.leg))
+        is_over = await asyncio.to_thread(self._found, Place(plan.id, plan.leg), living)
         if is_over and await self._runs.moved(
             plan, (PlanStatus.EXECUTING,), "picked up", leg=plan.leg + 1
         ):
             await self.start(evolve(plan, leg=plan.leg + 1))
 
-    def _found(self, place: Place) -> bool:
+    def _found(self, place: Place, living: frozenset[str]) -> bool:
         """Whether a leg that should run ended. One that was not begun is begun; one that this
-        executor lost is run again; one that another has, or that waits, is left alone."""
+        executor lost, or that an ended one had, is run again; one that waits is left alone."""
         assert self._dbos is not None  # noqa: S101 - `open` has set it
         status = self._dbos.get_workflow_status(place.id)
         if status is None:
             self._enqueue(place)
         elif status.status == "PENDING":
-            if status.executor_id == self._runs.executor:
-                self._recover([self._runs.executor])
+            executor = status.executor_id or ""
+            if executor == self._runs.executor or executor not in living:
+                self._dbos._recover_pending_workflows([executor])
         else:
             return status.status not in ("ENQUEUED", "DELAYED")
         return False
-
-    def _recover(self, executors: list[str]) -> None:
-        assert self._dbos is not None  # noqa: S101 - `open` has set it
-        self._dbos._recover_pending_workflows(executors)

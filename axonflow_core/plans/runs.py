@@ -62,8 +62,6 @@ class Runs:
         self.executor = executor
         self._ground = ground
         self._tell = tell
-        self.is_closing = False
-        """Whether the executor ends: what it breaks off then is not over, and goes on elsewhere."""
 
     async def take(self, id: str, leg: int) -> Leg | None:
         """Make the plan this executor's, and say what the leg has to do. None where that leg is
@@ -249,15 +247,20 @@ class Runs:
 
         def settle(transaction: Transaction, outcome: Outcome) -> None:
             nonlocal settled
-            if not (self.is_closing and broke_off(outcome)):
-                settled = state_of(begun, outcome)
-                self.book.settle(transaction, plan.id, settled)
+            if broke_off(outcome) and not self._is_cancelled(transaction, plan):
+                return  # the executor ends, and the step is begun again elsewhere
+            settled = state_of(begun, outcome)
+            self.book.settle(transaction, plan.id, settled)
 
         try:
             await ground.governance.complete(evolve(call, on_record=settle))
         finally:
             self._tell(plan, settled)
         return settled.status
+
+    def _is_cancelled(self, transaction: Transaction, plan: Plan) -> bool:
+        statuses = self.book.statuses(transaction, [plan.id])
+        return statuses.get(plan.id) is PlanStatus.CANCELLED
 
     async def _settled(self, plan: Plan, state: StepState) -> StepStatus:
         await self.audit.transact(lambda transaction: self.book.settle(transaction, plan.id, state))

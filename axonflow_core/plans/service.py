@@ -101,13 +101,14 @@ class Plans:
         book: Book,
         ground: Callable[[], Ground],
         database: EngineDatabase,
+        takeover_s: float,
     ) -> None:
         self.changes = Changes()
         self._audit = audit
         self._book = book
         self._ground = ground
         self._runs = Runs(audit, book, ground, database.executor, self.changes.tell)
-        self._engine = Engine(self._runs, database)
+        self._engine = Engine(self._runs, database, takeover_s)
 
     @classmethod
     async def open(
@@ -118,7 +119,8 @@ class Plans:
         database: EngineDatabase,
     ) -> Self:
         """Begin to run plans. `ConfigError` where that cannot be."""
-        plans = cls(audit, Book(PlanSeal(server_keys)), ground, database)
+        takeover_s = ground().plans.takeover_s
+        plans = cls(audit, Book(PlanSeal(server_keys)), ground, database, takeover_s)
         await plans._engine.open()
         return plans
 

@@ -22,6 +22,7 @@ FIXED: Mapping[str, Callable[[Config], object]] = {
     "audit.url": lambda config: config.audit.url,
     "audit.texts": lambda config: config.audit.texts,
     "plans.enabled": lambda config: config.plans.is_enabled,
+    "plans.takeover_s": lambda config: config.plans.takeover_s,
     "plans.url": lambda config: config.plans.url,
     "server.open": lambda config: config.server.open,
     "server.keys_dir": lambda config: config.server.keys_dir,

@@ -94,10 +94,10 @@ class Model:
         finally:
             self.under_way -= 1
 
-    async def begun(self, name: str) -> None:
-        """Returns once that step was called."""
-        async with asyncio.timeout(10):
-            while not self.calls[name]:  # noqa: ASYNC110 - a count has no event
+    async def begun(self, name: str, count: int = 1) -> None:
+        """Returns once that step was called so often."""
+        async with asyncio.timeout(30):
+            while self.calls[name] < count:  # noqa: ASYNC110 - a count has no event
                 await asyncio.sleep(0.005)
 
     def _name(self, request: CompletionRequest) -> str:
