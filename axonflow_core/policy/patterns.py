@@ -22,6 +22,9 @@ Look: TypeAlias = Callable[..., int]
 """(text, place) -> where the first match in a text begins, from its beginning or a place on; -1
 where there is none."""
 
+Possible: TypeAlias = Callable[[bytes], Sequence[int]]
+"""text -> the numbers of the patterns that it may match, in ascending order."""
+
 MAX_PATTERN = 4_096
 """The longest pattern or literal, in characters."""
 MAX_PROGRAM = 4_000
@@ -93,6 +96,20 @@ def united(patterns: Sequence[str]) -> Regexp:
 def literals(words: Sequence[bytes]) -> Regexp:
     """The automaton for texts of ASCII, the longest at each place: the same one whoever asks."""
     return _compiled("|".join(quoted(word.decode()) for word in words), is_longest=True)
+
+
+def possible_of(patterns: Sequence[str]) -> Possible:
+    """The function that says which of the patterns a text may match: RE2 knows words that each of
+    them needs, and looks for all of these at once."""
+    import re2
+
+    options = re2.Options()
+    options.log_errors = False
+    words = re2.Filter()
+    for pattern in patterns:
+        words.Add(pattern, options)
+    words.Compile()
+    return lambda data: sorted(words.Match(data, potential=True) or ())
 
 
 def looking(regexp: Regexp) -> Look:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -16,7 +16,11 @@ from hypothesis import strategies as st
 
 from axonflow_core.config.values import PoliciesConfig
 from axonflow_core.policy.detectors import DETECTORS
+from axonflow_core.policy.detectors.commands import COMMANDS
+from axonflow_core.policy.detectors.sql import PARAMETERS
+from axonflow_core.policy.detectors.sql.dangers import DANGERS
 from axonflow_core.policy.engine import Policy
+from axonflow_core.policy.patterns import Possible, compiled, possible_of
 from axonflow_core.policy.rules import Action, Finding, Mode, Phase, Rule
 from axonflow_core.policy.views import View
 
@@ -123,18 +127,86 @@ def test_generated_texts_have_the_findings_of_all_searches(
     assert count > len(IDENTIFIERS)
 
 
-@pytest.mark.thorough
-@pytest.mark.parametrize("phase", Phase)
-def test_public_texts_have_the_findings_of_all_searches(
-    quick: Policy, slow: Policy, phase: Phase
+# ── kinds of attack ───────────────────────────────────────────────────────────────────────────────
+
+KINDS = [f"(?is){kind.pattern}" for kind in (*PARAMETERS, *DANGERS, *COMMANDS)]
+ATTACKS = [
+    *"' \" ` ; -- # = ( ) , * || && /* */ 1=1 0x41 @@version or and".split(),
+    *"not null like union all".split(),
+    *"select from where drop table delete update set alter user grant having".split(),
+    *"order by 1 exec".split(),
+    *"sleep(5) waitfor delay char(65) benchmark(1,1) curl http://a | sh rm -rf / mkfs.ext4".split(),
+    *"declare @a into outfile shutdown information_schema.tables nc -e /dev/sda".split(),
+    *"powershell -e".split(),
+]
+
+
+@pytest.fixture(scope="module")
+def possible() -> Possible:
+    return possible_of(KINDS)
+
+
+def matching(text: str) -> list[int]:
+    """The numbers of the kinds that a text has."""
+    data = text.encode("utf-8", "surrogatepass")
+    return [number for number, one in enumerate(KINDS) if compiled(one).search(data) is not None]
+
+
+@given(
+    st.lists(st.sampled_from(ATTACKS), max_size=14),
+    st.sampled_from([" ", "", "+", "\n", "/**/"]),
+    st.sampled_from([str, str.upper, str.title]),
+)
+def test_what_a_text_matches_is_possible(
+    possible: Possible, words: list[str], blank: str, case: Callable[[str], str]
 ) -> None:
+    text = case(blank.join(words))
+    assert set(matching(text)) <= set(possible(text.encode()))
+
+
+def test_what_needs_words_is_not_possible_without_them(possible: Possible) -> None:
+    assert len(possible(b"zzz")) < len(possible(b"1; drop table users")) <= len(KINDS)
+
+
+@pytest.mark.thorough
+def test_what_public_payloads_match_is_possible(possible: Possible) -> None:
+    payloads = texts_of("sqli-payloadbox.jsonl")[::3]
+    matched = {text: matching(text) for text in payloads}
+    assert all(set(found) <= set(possible(text.encode())) for text, found in matched.items())
+    assert sum(map(bool, matched.values())) > len(payloads) // 2
+
+
+# ── public texts ──────────────────────────────────────────────────────────────────────────────────
+
+
+def texts_of(name: str) -> list[str]:
+    """The texts of a corpus."""
     folder = os.environ.get("AXONFLOW_CORPORA")
     if not folder:
         pytest.skip("texts are public data of a folder that AXONFLOW_CORPORA names")
-    for path in sorted(Path(folder).glob("*.jsonl")):
-        with path.open() as lines:
-            texts = [json.loads(line)["text"] for line in lines]
-        few = texts[:: 1 + len(texts) // 150]
-        count, others = differing(quick, slow, few, phase)
-        assert others == [], path.name
-        assert count or path.name.startswith(("benign", "answers")), path.name
+    with (Path(folder) / name).open() as lines:
+        return [json.loads(line)["text"] for line in lines]
+
+
+CORPORA = (
+    "answers-gsm8k",
+    "benign-gsm8k-questions",
+    "benign-humaneval-code-prompts",
+    "benign-self-instruct-prompts",
+    "benign-sql-eval-legit-sql",
+    "benign-sql-eval-nl-questions",
+    "pii-presidio-research",
+    "sqli-payloadbox",
+)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("phase", Phase)
+@pytest.mark.parametrize("name", CORPORA)
+def test_public_texts_have_the_findings_of_all_searches(
+    quick: Policy, slow: Policy, name: str, phase: Phase
+) -> None:
+    texts = texts_of(f"{name}.jsonl")
+    count, others = differing(quick, slow, texts[:: 1 + len(texts) // 150], phase)
+    assert others == []
+    assert count or name.startswith(("benign", "answers"))

@@ -26,7 +26,7 @@ from attrs import field
 
 from axonflow_core.frozen import frozen
 from axonflow_core.policy.detectors.detector import Accept, whole
-from axonflow_core.policy.patterns import Regexp, compiled, united
+from axonflow_core.policy.patterns import Possible, Regexp, compiled, possible_of, united
 from axonflow_core.policy.searches import MAX_SPANS, Find, Spans
 from axonflow_core.policy.views import View
 
@@ -85,17 +85,19 @@ def finder_of(kinds: Sequence[Kind], *, comments: bool = True) -> Find:
     `comments`: whether those of SQL stand for blanks."""
 
     @cache
-    def searches() -> Sequence[tuple[Kind, Regexp]]:
-        return [(kind, compiled(f"(?is){kind.pattern}")) for kind in kinds]
+    def searches() -> tuple[Sequence[tuple[Kind, Regexp]], Possible]:
+        patterns = [f"(?is){kind.pattern}" for kind in kinds]
+        return list(zip(kinds, map(compiled, patterns), strict=True)), possible_of(patterns)
 
     def find(view: View) -> Spans:
         hint, spans = united((hint_of(kinds),)), list[tuple[int, int]]()
+        each, possible = searches()
         for data in _forms(view) if comments else (view.data,):
             for start, end in _pieces(hint, data, _AFTER if data is view.data else _BLANK):
                 piece = data[start:end]
                 least = _EDGE if start else 0
                 most = len(piece) - (_EDGE if end < len(data) else 0)
-                for kind, regexp in searches():
+                for kind, regexp in map(each.__getitem__, possible(piece)):
                     if kind.most and len(data) > kind.most:
                         continue
                     for first, last in _accepted(regexp, kind.accept, piece):
