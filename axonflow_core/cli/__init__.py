@@ -34,6 +34,7 @@ _COMMANDS: Mapping[str, str] = {
     "plugins": "plugins:plugins",
     "policy": "policy:policy",
     "serve": "serve:serve",
+    "worker": "worker:worker",
 }
 """Command -> module of this package and the name in it."""
 

@@ -124,6 +124,11 @@ class Plans:
         await plans._engine.open()
         return plans
 
+    @property
+    def executor(self) -> str:
+        """The id of the executor that this process is."""
+        return self._runs.executor
+
     async def aclose(self) -> None:
         """Break off what is under way: it goes on at the next start, or elsewhere."""
         await self._engine.aclose()

@@ -10,13 +10,16 @@ its records go into a database that ends with it, for nobody could read them aft
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import os
+import signal
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import uvloop
 from attrs import field
 
 from axonflow_core.audit.databases.locks import folder_of
@@ -140,6 +143,48 @@ def launch(
 
 _BEYOND_DRAIN_S = 15.0
 """How much longer than its drain a worker may take to end."""
+
+
+def execute(
+    path: Path | None,
+    *,
+    on_ready: Callable[[str], None],
+    environment: Mapping[str, str] | None = None,
+) -> int:
+    """Run plans of the configuration until a signal, without a port. Returns the exit code.
+    `on_ready` is told the id of this executor. `ConfigError`, `AuditError` where it cannot begin.
+    """
+    environment = os.environ if environment is None else environment
+    path = file_of(path, environment)
+    config = load_config(path, environment)
+    if not config.plans.is_enabled:
+        raise ConfigError(
+            "this configuration has no plans to run", hint="write `plans: {enabled: true}`"
+        )
+    keys = keys_of(config.server, environment)
+    launched = Launch(path=path, audit=config.audit, limits=limits_of(config), keys=keys)
+    _begin_log(environment)
+    uvloop.run(_executed(launched, environment, on_ready))
+    return 0
+
+
+async def _executed(
+    launched: Launch, environment: Mapping[str, str], on_ready: Callable[[str], None]
+) -> None:
+    """Run plans until SIGTERM or SIGINT. What is under way then goes on elsewhere."""
+    loop, stopped = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    shared = Shared(
+        audit=launched.audit, source=Source(launched.path, environment), launch=launched.id
+    )
+    service = await Service.share(shared, launched.keys, ServerState(launched.limits))
+    try:
+        assert service.plans is not None  # noqa: S101 - they are enabled
+        on_ready(service.plans.executor)
+        await stopped.wait()
+    finally:
+        await service.aclose()
 
 
 def worker(launched: Mapping[str, Any]) -> serving.WorkerSpec:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,7 +15,12 @@ import pytest
 from postgres_server import Postgres
 
 from axonflow_core.audit.record import Kind
+from axonflow_core.audit.store import AuditStore
 from axonflow_core.keys import Keys, throwaway_keys
+from axonflow_core.keys import written as written_key
+from axonflow_core.plans.book import Book
+from axonflow_core.plans.plan import Plan
+from axonflow_core.plans.sealing import PlanSeal
 
 from .planned import CHAIN, Model, planning, written
 
@@ -76,6 +82,58 @@ async def test_a_database_that_is_started_again_during_recovery_strands_no_plan(
             await asyncio.to_thread(postgres.start)
             plans = [await settled(served, id) for id in ids]
     assert {each["status"] for each in plans} == {"completed"}
+
+
+WORKER = """
+version: "1.0"
+llm_providers: {echo: {enabled: true}}
+server: {clients: {acme: {roles: [plans]}}}
+agents: {worker: {description: does things, system_prompt: You work.}}
+plans: {enabled: true, takeover_s: %g}
+audit: {url: "%s"}
+"""
+
+
+@contextmanager
+def worker(folder: Path, url: str, keys: Keys) -> Iterator[str]:
+    """`axonflow worker`, and the id that it runs plans as."""
+    file = folder / "worker.yaml"
+    file.write_text(WORKER % (TAKEOVER_S, url))
+    command = [sys.executable, "-m", "axonflow_core.cli", "worker", "--config", str(file)]
+    named = {"SERVER": keys.server[0], "AUDIT_SIGNING": keys.signing, "AUDIT_MASTER": keys.master}
+    given = {f"AXONFLOW_{name}_KEY": written_key(key) for name, key in named.items()}
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, env={**os.environ, **given}
+    ) as process:
+        assert process.stderr is not None
+        told = process.stderr.readline()
+        assert told.startswith("running plans as"), told + process.stderr.read()
+        yield told.split()[-1]
+        process.terminate()
+        assert process.wait(30) == 0
+
+
+async def test_a_worker_runs_the_plans_of_a_server_that_is_gone(tmp_path: Path, url: str) -> None:
+    keys = throwaway_keys()
+    with executor(tmp_path, url, keys, 3) as (server, ids), worker(tmp_path, url, keys) as id:
+        server.kill()
+        audit, book = await AuditStore.open(url, keys), Book(PlanSeal(keys.server))
+        try:
+            async with asyncio.timeout(30):
+                plans = await over(audit, book, ids)
+        finally:
+            await audit.aclose()
+    assert {(plan.status, plan.owner) for plan in plans} == {("completed", id)}
+
+
+async def over(audit: AuditStore, book: Book, ids: list[str]) -> list[Plan]:
+    """The plans, once all of them are over."""
+    while True:
+        found = [await audit.read(lambda reader, id=id: book.get(reader, id)) for id in ids]
+        plans = [plan for plan in found if plan is not None and plan.status.is_over]
+        if len(plans) == len(ids):
+            return plans
+        await asyncio.sleep(0.1)
 
 
 async def settled(served: object, id: str) -> dict[str, object]:
