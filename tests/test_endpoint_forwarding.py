@@ -8,17 +8,22 @@ from typing import Any
 import orjson
 import pytest
 import toy_chat
+from governance.governed import FakeStream
 from toy_wire import Client, Reply
 
 from axonflow_core.codec import StreamContext
+from axonflow_core.dialects.anthropic_messages import CODEC as MESSAGES
 from axonflow_core.endpoint.app import dialect_app
 from axonflow_core.endpoint.calls import Call, Chunks, NativeAnswer
 from axonflow_core.endpoint.conversation import read_conversation
 from axonflow_core.endpoint.credentials import nothing
 from axonflow_core.endpoint.openai_chat import chat_operation
+from axonflow_core.endpoint.operations import Kind, Operation
 from axonflow_core.endpoint.wire import Wire
 from axonflow_core.http.local_server import Server
+from axonflow_core.messages import StopReason, Text
 from axonflow_core.runtime import Runtime
+from axonflow_core.stream import BlockStart, Ended, Started, Stopped, TextDelta
 from axonflow_core.testing import MockTransport
 
 CONTEXT = StreamContext("answer-1", "toy-1", 1_700_000_000)
@@ -100,3 +105,23 @@ def test_a_client_that_asks_for_no_counts_gets_none_although_the_vendor_is_asked
     assert sent(vendor)["stream_options"] == {"include_usage": True}
     assert not any(chunk.get("usage") for chunk in chunks)
     assert last == "[DONE]"
+
+
+async def test_what_is_written_anew_goes_on_where_the_vendors_own_bytes_ended() -> None:
+    operation = Operation(name="chat", kind=Kind.CHAT, path="/chat", codec=MESSAGES)
+    body = b'{"max_tokens": 9, "messages": []}'
+    call = Call(operation=operation, model="m", body=body, caller="c", request_id="r")
+    passed = ((Started(), BlockStart(0, Text(""))), (TextDelta("It "),))
+    anew = ((TextDelta("rains."),), (Stopped(StopReason.END_TURN), Ended()))
+    stream = FakeStream([passed, anew])
+    stream.natives = [b"as it came"]
+
+    chunks = [chunk async for chunk in read_conversation(call).chunks(CONTEXT, stream)]
+
+    assert chunks[0] == (b"as it came",)
+    assert [chunk["type"] for chunk in chunks[1] if isinstance(chunk, dict)] == [
+        "content_block_delta",
+        "content_block_stop",
+        "message_delta",
+        "message_stop",
+    ]

@@ -17,7 +17,7 @@ body), `UnencodableAnswer` (the answer).
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from functools import partial
 from itertools import chain
 from typing import Any, Generic, TypeVar
@@ -29,7 +29,7 @@ from axonflow_core.codec.unary import Unary
 from axonflow_core.frozen import frozen
 from axonflow_core.messages import Completion, CompletionRequest, Json
 from axonflow_core.provider import CompletionStream, ForwardedAnswer, NativeCall
-from axonflow_core.stream import Batch, Started, StreamEvent
+from axonflow_core.stream import Batch, Started, StreamEvent, TextDelta
 
 from .calls import Call, Chunks, NativeAnswer
 from .operations import AnswerForm, Encoder, Kind
@@ -105,9 +105,12 @@ class Conversation:
         encode = partial(_encoded, encoder, _started_as(context)) if is_renamed else encoder.encode
         keeps_frames = self.form.keeps_frames(self.call.json)
         whole: list[StreamEvent] = []
+        in_text: int | None = None
         async with stream:
             async for batches in reads_of(stream):
                 if keeps_frames and stream.native is not None:
+                    if is_in_pieces:
+                        in_text = _follow(encode, batches, in_text)
                     yield (stream.native,)
                 elif not is_in_pieces:
                     whole += chain.from_iterable(batches)
@@ -115,6 +118,26 @@ class Conversation:
                     yield chunks
         if whole:
             yield tuple(encode(tuple(whole)))
+
+
+def _follow(
+    encode: Callable[[Batch], Sequence[Json]], batches: Sequence[Batch], in_text: int | None
+) -> int | None:
+    """Have an encoder see what passes as it is: what is written anew after it goes on from there.
+    Of the text of a block one piece is enough. `in_text` is the block whose text came last, as what
+    this returns."""
+    for batch in batches:
+        index = _block_of(batch)
+        if index is None or index != in_text:
+            encode(batch)
+        in_text = index
+    return in_text
+
+
+def _block_of(batch: Batch) -> int | None:
+    """The block of a piece of text; None for another batch."""
+    event = batch[0] if len(batch) == 1 else None
+    return event.index if isinstance(event, TextDelta) else None
 
 
 def _started_as(context: StreamContext) -> Started:

@@ -1,6 +1,6 @@
 """A governed stream: the answer as it may leave, and its end on record.
 
-    read      what the provider sends, through the screen (`look_ahead`)
+    read      what the provider sends, through the screen (`look_ahead`), up to its stop reason
     the end   a task of its own, which nobody cancels: what is left is judged, then the whole
               answer once more, then the record is written, and at last the terminal event leaves
 
@@ -9,6 +9,9 @@ findings that are longer than any look-ahead. A stream that is stopped ends in i
 the stop reason `content_filtered`; `outcome` has the decision that stopped it, for a dialect that
 says it in another way. Of a stream that nobody reads to its end the record has what was seen, and
 says that its counts are a lower bound.
+
+A stop reason is no end: some providers send counts after it, and some break off there. Clients take
+it for one, so it waits for the end, and a stream that breaks off has none.
 """
 
 from __future__ import annotations
@@ -144,7 +147,7 @@ class GovernedStream(CompletionStream):
             self._begin_end(self._finished())
         elif screen is not None and screen.stop is not None:
             self._begin_end(self._stopped(screen.stop))
-        elif passed is not None and self._seen.has_ended:
+        elif passed is not None and self._seen.has_stopped:
             self._last.append(passed)
         else:
             return passed
@@ -227,6 +230,7 @@ class GovernedStream(CompletionStream):
         if stop is not None:
             return await self._stopped(stop)
         await self._judged(None, is_whole=False)
+        self._last = list(map(_until_stop, self._last))
         if isinstance(error, TruncatedStream):
             error.partial_text, error.is_text_cut = "", True  # it came, and may not all leave
         self._trail.failed(error)
@@ -291,6 +295,14 @@ class GovernedStream(CompletionStream):
         return Passed(((*events, Stopped(StopReason.CONTENT_FILTERED), Ended()),), None)
 
 
+def _until_stop(passed: Passed) -> Passed:
+    """What stands before the stop reason."""
+    for place, batch in enumerate(passed.batches):
+        if any(type(event) is Stopped for event in batch):
+            return Passed(passed.batches[:place], None)
+    return passed
+
+
 async def _search(screen: AnswerScreen) -> None:
     """Judge what came, beside the event loop where that takes long."""
     if screen.is_much:
@@ -307,6 +319,8 @@ class _Seen:
         self._assembler = Assembler()
         self._index = 0
         self._texts: list[str] = []
+        self.has_stopped = False
+        """Whether the provider said why the answer ends."""
 
     def add(self, batches: tuple[Batch, ...]) -> None:
         for batch in batches:
@@ -319,6 +333,7 @@ class _Seen:
                         self._index = event.index
                         self._texts.append(event.text)
                     else:
+                        self.has_stopped = self.has_stopped or type(event) is Stopped
                         self._assembler.add(event)
 
     def _flush(self) -> None:

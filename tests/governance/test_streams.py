@@ -267,6 +267,19 @@ async def test_an_error_comes_after_what_may_leave_and_the_record_has_what_was_s
     assert facts["cost_usd"] == pytest.approx(0.003)
 
 
+@pytest.mark.parametrize("policy", [quiet_policy(), policy_of(Action.BLOCK)])
+async def test_the_stop_reason_of_a_stream_that_breaks_off_never_leaves(policy: Policy) -> None:
+    said = ((TextDelta("It rains."),), (Stopped(StopReason.END_TURN),))
+    reads = [((Started(),),), said, ((UsageUpdate(USAGE),),)]
+    stream = await evolve(streamed(reads, TruncatedStream("cut")), policy=policy).stream()
+    events: list[Any] = []
+    with pytest.raises(TruncatedStream):
+        while read := await stream.read():
+            events += [event for batch in read for event in batch]
+    assert TextDelta("It rains.") in events
+    assert Stopped not in map(type, events)
+
+
 async def test_an_error_before_the_first_event_is_an_outcome_with_two_records() -> None:
     governed = Governed(provider=FakeProvider(Throttled("slow down", status=429)))
     outcome = await governed.governance.stream(call_of())

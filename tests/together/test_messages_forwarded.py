@@ -21,6 +21,8 @@ LONG = "All is calm on the water today. " * 8
 SCRIPT = {
     "rules": [
         {"when": "cut", "answer": LONG, "fault": "truncate"},
+        {"when": "badges", "answer": f"{LONG}It is ACME-BADGE. {LONG}"},
+        {"when": "zeppelins", "answer": f"{LONG}A zeppelin rises. {LONG}"},
         {"when": "riddle", "reasoning": "Four legs, then two.", "answer": "A human."},
     ]
 }
@@ -35,7 +37,9 @@ models:
 server:
   clients: {acme: {generation: 1, tenant: acme, roles: [call]}}
 policies:
-  rules: [{name: badge, text: ACME-BADGE, action: redact, on: [request]}]
+  rules:
+    - {name: badge, text: ACME-BADGE, action: redact}
+    - {name: no-zeppelin, pattern: '(?i)a zeppelin', action: block, on: [answer]}
 audit: {url: "sqlite:///%(folder)s/audit.db"}
 """
 POINT = {"type": "ephemeral", "ttl": "1h"}
@@ -226,6 +230,18 @@ def test_a_truncated_stream_ends_with_an_error(served: Served, model: str) -> No
     stream = read_body(reply.body)
     assert stream.error is not None
     assert stream.stop_reason is None
+
+
+@pytest.mark.parametrize(("text", "reason"), [("badges", "end_turn"), ("zeppelins", "refusal")])
+@pytest.mark.parametrize("model", [MODEL, BEDROCKS])
+def test_a_stream_that_a_policy_changes_on_its_way_stays_one_stream(
+    served: Served, model: str, text: str, reason: str
+) -> None:
+    talk = [{"role": "user", "content": text}]
+    reply = served.ask({"model": model, "max_tokens": 999, "messages": talk, "stream": True})
+    assert read_body(reply.body).stop_reason == reason
+    assert b"ACME-BADGE" not in reply.body
+    assert b"zeppelin" not in reply.body
 
 
 @pytest.mark.parametrize("method", ["HEAD", "GET"])
