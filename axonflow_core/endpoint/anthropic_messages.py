@@ -30,6 +30,8 @@ from .operations import AnswerForm, Encoder
 
 Chunk: TypeAlias = dict[str, Any]
 
+_REFUSED = {"type": "refusal", "category": None}
+"""What details of a stop say at least: refusals alone have them."""
 _NO_COUNTS = {"input_tokens": 0, "output_tokens": 0}
 
 
@@ -82,7 +84,10 @@ class ClosedStream:
 
     def _stop(self, chunks: list[Json], chunk: Chunk) -> None:
         self._counts.update(chunk.get("usage", {}))
-        self._last.update({**chunk, "delta": {**self._last.get("delta", {}), **chunk["delta"]}})
+        delta = {**self._last.get("delta", {}), **chunk["delta"]}
+        if isinstance(details := delta.get("stop_details"), Mapping):
+            delta["stop_details"] = {**_REFUSED, **details}
+        self._last.update({**chunk, "delta": delta})
 
     def _end(self, chunks: list[Json], chunk: Chunk) -> None:
         if not self._has_ended:

@@ -47,6 +47,10 @@ if TYPE_CHECKING:
     from axonflow_core.policy.engine import Policy
 
 
+EXPLANATION = "explanation"
+"""The member of `Stopped.stop_details` that says why a policy stops a stream."""
+
+
 class Record(Protocol):
     """Puts the end of a call on record."""
 
@@ -210,14 +214,14 @@ class GovernedStream(CompletionStream):
         stop = await self._drained(is_complete=True)
         decision = await self._judged(stop)
         if decision is not None and decision.is_stopped:
-            self._last = [self._ending()]
+            self._last = [self._ending(decision.reason)]
         return None
 
     async def _stopped(self, stop: Stop) -> None:
         """The policy stops the stream."""
         await self._stream.aclose()
         await self._judged(stop, is_whole=False)
-        self._last = [self._ending()]
+        self._last = [self._ending(stop.reason)]
 
     async def _failed(self, error: Exception) -> None:
         """The provider failed, or this server did. What may leave of the text does, before the
@@ -283,8 +287,8 @@ class GovernedStream(CompletionStream):
         is_missed = decision.verdict is Verdict.REDACTED and not screen.has_masked
         return screen.late > 0 or is_missed or decision.is_stopped
 
-    def _ending(self) -> Passed:
-        """The last events of a stream that was stopped."""
+    def _ending(self, reason: str | None) -> Passed:
+        """The last events of a stream that was stopped; `reason` is for who reads it."""
         answer = self._seen.completion
         events: list[StreamEvent] = []
         if not self._front.has_started:
@@ -292,7 +296,9 @@ class GovernedStream(CompletionStream):
         events += map(BlockStop, self._front.open)
         if answer.usage != Usage():
             events.append(UsageUpdate(answer.usage))
-        return Passed(((*events, Stopped(StopReason.CONTENT_FILTERED), Ended()),), None)
+        said = f"A policy of this server stops the answer: {reason} (record {self.id})"
+        stopped = Stopped(StopReason.CONTENT_FILTERED, stop_details={EXPLANATION: said})
+        return Passed(((*events, stopped, Ended()),), None)
 
 
 def _until_stop(passed: Passed) -> Passed:

@@ -241,7 +241,7 @@ def test_a_stream_that_a_policy_changes_on_its_way_stays_one_stream(
     reply = served.ask({"model": model, "max_tokens": 999, "messages": talk, "stream": True})
     assert read_body(reply.body).stop_reason == reason
     assert b"ACME-BADGE" not in reply.body
-    assert b"zeppelin" not in reply.body
+    assert b"zeppelin rises" not in reply.body
 
 
 @pytest.mark.parametrize("method", ["HEAD", "GET"])

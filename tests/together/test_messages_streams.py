@@ -132,8 +132,11 @@ def test_a_thought_comes_first_with_its_signature(server: GovernedServer) -> Non
 
 @pytest.mark.parametrize("model", MODELS)
 def test_a_stream_that_a_policy_stops_is_a_refusal(server: GovernedServer, model: str) -> None:
-    stream = streamed(server, "zeppelins", model)
+    reply = asked(server, "zeppelins", model)
+    stream = read_body(reply.body)
     assert (stream.error, stream.stop_reason) == (None, "refusal")
+    assert b"zeppelin rises" not in reply.body
+    assert b"The rule no-zeppelin does not allow the text. (record " in reply.body
 
 
 @pytest.mark.parametrize("fault", ["cut", "reset", "broken"])
