@@ -28,7 +28,8 @@ from .conversation import codec_for, read_call, read_count, read_unary
 from .endpoint import WIRE, ServiceException, invalid_call, refused_signature
 from .listings import LISTINGS
 from .operations import COUNT_TOKENS, INVOKE, OPERATIONS
-from .surfaces import unary_codec_for
+from .required_counts import counted
+from .surfaces import CONVERSE_CODECS, unary_codec_for
 
 _MAX_RINGS = 1_024
 _MESSAGES = "anthropic"
@@ -67,6 +68,8 @@ def _read(codecs: CodecRegistry, vendors: frozenset[str], call: Call) -> Asked:
             raise _unknown_model() from None
         codec, facts = in_body, ModelFacts(model_id=call.model)
     conversation = read_call(call, codec, facts)
+    if codec.surface == CONVERSE_CODECS:
+        return evolve(conversation, form=counted(conversation.form))
     if codec.name == _MESSAGES:
         return evolve(conversation, form=closed(conversation.form))
     return conversation
