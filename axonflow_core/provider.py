@@ -408,21 +408,25 @@ class Price:
 
     def cost_usd(self, usage: Usage) -> float | None:
         """What `usage` costs. None where a count or the price of one is unknown: that is not 0."""
-        if usage.input_tokens is None or usage.output_tokens is None:
+        into, out = usage.input_tokens, usage.output_tokens
+        if into is None or out is None:
             return None
         if self.long_prompts is not None and prompt_tokens(usage) > self.long_prompts.above_tokens:
             return self.long_prompts.price.cost_usd(usage)
         long = usage.cache_write_1h_tokens or 0
-        counts = (
-            (usage.input_tokens, self.input),
-            (usage.output_tokens, self.output),
-            (usage.cache_read_tokens or 0, self.cache_read),
+        cost = 0.0
+        for count, price in (
+            (into, self.input),
+            (out, self.output),
+            (usage.cache_read_tokens, self.cache_read),
             ((usage.cache_write_tokens or 0) - long, self.cache_write_5m),
             (long, self.cache_write_1h),
-        )
-        if any(count and price is None for count, price in counts):
-            return None
-        return sum(count * (price or 0.0) for count, price in counts) / 1_000_000
+        ):
+            if count:
+                if price is None:
+                    return None
+                cost += count * price
+        return cost / 1_000_000
 
 
 @frozen(kw_only=True)

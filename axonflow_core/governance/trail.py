@@ -7,6 +7,7 @@ import asyncio
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from operator import attrgetter
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +63,7 @@ MAX_TOKENS = 100_000_000
 """The most tokens of one call, ten times what the longest context windows hold. Counts beyond are
 no counts. 30,000 calls of so many, at the price of the dearest models, fit into a counter."""
 _COUNTS = tuple(name for name in fields_dict(Usage) if name.endswith("_tokens"))
+_counts_of = attrgetter(*_COUNTS)
 _RANK: Mapping[Verdict, int] = {verdict: rank for rank, verdict in enumerate(Verdict)}
 """Verdict -> its rank: the verdict on a call is the highest of its decisions."""
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
@@ -475,9 +477,12 @@ def _finding_facts(finding: Finding) -> dict[str, Json]:
 def believable(usage: Usage) -> Usage:
     """`usage` without the counts that no call can have: they are not known then, so that neither
     sums nor budgets are spoilt by what a provider, or whoever speaks for it, makes up."""
-    wrong = [name for name in _COUNTS if (getattr(usage, name) or 0) > MAX_TOKENS]
-    unknown: dict[str, Any] = dict.fromkeys(wrong)
-    return evolve(usage, **unknown) if wrong else usage
+    counts: tuple[int | None, ...] = _counts_of(usage)
+    if max(filter(None, counts), default=0) <= MAX_TOKENS:
+        return usage
+    pairs = zip(_COUNTS, counts, strict=True)
+    unknown: dict[str, Any] = {name: None for name, count in pairs if (count or 0) > MAX_TOKENS}
+    return evolve(usage, **unknown)
 
 
 def token_facts(usage: Usage) -> dict[str, Json]:
