@@ -33,6 +33,7 @@ from axonflow_core.keys import Keys
 _str = str.__str__
 """The plain string of one of an enum's, which drivers take without asking what it is."""
 _COLUMNS = tuple(column.name for column in RECORDS.columns if column.name != "row")
+_WIDTH = len(_COLUMNS)
 _SERIES = _COLUMNS.index("series")
 
 
@@ -49,10 +50,10 @@ class Statements:
         def compiled(statement: ClauseElement) -> str:
             return str(statement.compile(dialect=dialect))
 
-        self.insert_records = _Insert(compiled(_INSERT_RECORDS), " RETURNING row")
-        self.insert_terms = _Insert(compiled(insert(TERMS).inline()))
+        self.insert_records = _Insert(compiled(_INSERT_RECORDS), _WIDTH, " RETURNING row")
+        self.insert_terms = _Insert(compiled(insert(TERMS).inline()), len(TERMS.columns))
         self.insert_series = f"{compiled(insert(SERIES).inline())} ON CONFLICT DO NOTHING"
-        self.insert_texts = _Insert(compiled(insert(TEXTS).inline()))
+        self.insert_texts = _Insert(compiled(insert(TEXTS).inline()), len(TEXTS.columns))
         self.insert_tenant_keys = compiled(insert(TENANT_KEYS).inline())
         self.insert_seal = f"{compiled(insert(SEALS).inline())} ON CONFLICT DO NOTHING"
         self.move_head = compiled(_MOVE_HEAD)
@@ -82,18 +83,20 @@ for every row."""
 class _Insert:
     """Inserts rows, as many with one statement as there are."""
 
-    def __init__(self, insert_one: str, returning: str = "") -> None:
+    def __init__(self, insert_one: str, width: int, returning: str = "") -> None:
+        """`width`: how many values a row has."""
         self._into, self._values = insert_one.split(" VALUES ")
+        self._width = width
         self._returning = returning
         self._statements: dict[int, str] = {}
 
-    def __call__(self, driver: Driver, rows: Sequence[_Row]) -> list[_Row]:
-        """What the statements return."""
+    def __call__(self, driver: Driver, values: Sequence[Any]) -> list[_Row]:
+        """What the statements return; `values` are those of all rows."""
         returned: list[_Row] = []
-        for start in range(0, len(rows), _MAX_ROWS):
-            part = rows[start : start + _MAX_ROWS]
-            values = [value for row in part for value in row]
-            cursor = driver.execute(self._of(len(part)), values)
+        most = _MAX_ROWS * self._width
+        for start in range(0, len(values), most):
+            part = values[start : start + most]
+            cursor = driver.execute(self._of(len(part) // self._width), part)
             if self._returning:
                 returned += cursor.fetchall()
         return returned
@@ -167,6 +170,7 @@ class Mark:
     head: Head = field(repr=False)
     records: int
     texts: int
+    """How many values of rows of texts there are."""
 
 
 _Hidden = tuple[Mapping[str, str], bytes | None, Mapping[str, bytes]]
@@ -201,8 +205,10 @@ class Batch:
         self._hash = head.hash
         self.entries: list[Entry] = []
         """What was appended."""
-        self._records: list[tuple[Any, ...]] = []
-        self._texts: list[tuple[str, str, bytes]] = []
+        self._records: list[Any] = []
+        """The values of the rows, one row after the other."""
+        self._texts: list[Any] = []
+        """Likewise."""
         self._new_series: Mapping[Labels, int] = {}
         self._new_tenants: dict[str, tuple[TenantKey, bytes]] = {}
 
@@ -213,8 +219,8 @@ class Batch:
         commitments, wrapped, sealed = self._hidden(entry) if hides else _NOTHING_HIDDEN
         seq = self._seq + 1
         body = body_of(entry, self.chain, seq, commitments)
-        hash = link(self._hash, body)
-        row = (
+        hash, cost_usd = link(self._hash, body), cost_of(entry)
+        self._records += (
             self.chain,
             seq,
             entry.id,
@@ -231,11 +237,11 @@ class Batch:
             body,
             hash,
             wrapped,
-            self._series.id_of(entry),
-            cost_of(entry),
+            self._series.id_of(entry, cost_usd),
+            cost_usd,
         )
-        self._records.append(row)
-        self._texts += [(entry.id, label, text) for label, text in sealed.items()]
+        for label, text in sealed.items():
+            self._texts += (entry.id, label, text)
         self.entries.append(entry)
         self._seq, self._hash, self._count = seq, hash, self._count + 1
 
@@ -273,12 +279,12 @@ class Batch:
     def mark(self) -> Mark:
         """Where the batch is."""
         head = Head(self.chain, self._seq, self._hash, self._count)
-        return Mark(head, len(self._records), len(self._texts))
+        return Mark(head, len(self.entries), len(self._texts))
 
     def rewind(self, mark: Mark) -> None:
         """Take back what was appended since. Keys of new tenants stay: they say nothing."""
         self._seq, self._hash, self._count = mark.head.seq, mark.head.hash, mark.head.count
-        del self._records[mark.records :]
+        del self._records[mark.records * _WIDTH :]
         del self.entries[mark.records :]
         del self._texts[mark.texts :]
 
@@ -304,11 +310,11 @@ class Batch:
     def _insert_terms(self, numbers: Sequence[_Row]) -> None:
         """Write what the entries are found by; `numbers` are those of their rows."""
         numbers = sorted(numbers)  # no database says in which order it returns them
-        terms = [
-            (term, record[_SERIES], entry.at_us, number)
-            for entry, record, (number,) in zip(self.entries, self._records, numbers, strict=True)
-            for term in terms_of(entry)
-        ]
+        all_series = self._records[_SERIES::_WIDTH]
+        terms: list[Any] = []
+        for entry, series, (number,) in zip(self.entries, all_series, numbers, strict=True):
+            for term in terms_of(entry):
+                terms += (term, series, entry.at_us, number)
         self._statements.insert_terms(self._driver, terms)
 
     def committed(self) -> None:

@@ -31,7 +31,8 @@ START = bytes(32)
 """What stands in the place of the hash before the first record of a chain."""
 FIRST = 1
 """The place of a chain's first record."""
-_RECORD_TAG = b"axonflow audit record 1\n"
+_RECORD = sha256(b"axonflow audit record 1\n")
+"""What the hash of a record begins with, which is hashed once."""
 _HEAD_TAG = b"axonflow audit head 1\n"
 
 
@@ -121,7 +122,9 @@ _AS_THEY_ARE = (
 
 def link(previous: bytes, body: bytes) -> bytes:
     """The hash of a record: of its body and the hash of the record before."""
-    return sha256(_RECORD_TAG + previous + body).digest()
+    hash = _RECORD.copy()
+    hash.update(previous + body)
+    return hash.digest()
 
 
 def _canonical(members: Mapping[str, Any]) -> bytes:

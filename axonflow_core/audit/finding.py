@@ -69,9 +69,9 @@ class SeriesSeen:
         self._new: dict[Labels, int] = {}
         """Those that may not be durable yet."""
 
-    def id_of(self, entry: Entry) -> int:
-        """The id of an entry's series."""
-        labels = labels_of(entry)
+    def id_of(self, entry: Entry, cost_usd: float | None) -> int:
+        """The id of the series of an entry that cost so much."""
+        labels = _labels(entry, cost_usd)
         known = self._ids.get(labels)
         if known is not None:
             return known
@@ -98,6 +98,10 @@ def row_of(labels: Labels, id: int) -> tuple[Any, ...]:
 
 def labels_of(entry: Findable) -> Labels:
     """The values that an entry's series is of."""
+    return _labels(entry, cost_of(entry))
+
+
+def _labels(entry: Findable, cost_usd: float | None) -> Labels:
     return (
         entry.tenant,
         entry.client,
@@ -106,7 +110,7 @@ def labels_of(entry: Findable) -> Labels:
         _str(entry.verdict),
         _str(entry.kind),
         entry.request_type,
-        cost_class(cost_of(entry)),
+        cost_class(cost_usd),
     )
 
 
@@ -119,7 +123,9 @@ def series_id(labels: Labels) -> int:
 def cost_of(entry: Findable) -> float | None:
     """The cost of an entry in dollars; None where it is not known."""
     cost = entry.facts.get("cost_usd")
-    return cost if isinstance(cost, (int, float)) and math.isfinite(cost) else None
+    if cost is None or not isinstance(cost, (int, float)) or not math.isfinite(cost):
+        return None
+    return cost
 
 
 def cost_class(cost_usd: float | None) -> int | None:
