@@ -24,6 +24,8 @@ REFERENCE_US = 2_800
 """What `reference_us` is on a quiet machine of 2026, on which the bars are told."""
 MARGIN = 3
 KB, MB = bench.KB, bench.MB
+TURNS = 20
+"""Of the event loop, at least, of which a mean is told: plain text takes less than one."""
 
 
 def reference_us() -> float:
@@ -97,7 +99,9 @@ def test_the_event_loop_has_its_turns_while_a_long_text_is_judged(phase: Phase, 
     """The mean: the longest wait is as long as other load of the machine makes it, and is told by
     `tests.bench policies`."""
     policy, long = bench.policy(), noise.repeated(text, MB // 4)
-    waits = bench.waits_s(lambda: evaluated(policy, phase, {"text": long}))
+    waits: list[float] = []
+    while len(waits) < TURNS:
+        waits += bench.waits_s(lambda: evaluated(policy, phase, {"text": long}))
     assert sum(waits) / len(waits) < bench.LAG_US / 1e6
 
 
