@@ -6,6 +6,8 @@ import asyncio
 import random
 import shutil
 import sqlite3
+import time
+import tracemalloc
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -346,6 +348,34 @@ def test_a_thousand_tamperings_are_found(recorded: Path, kind: str) -> None:
     found = found_of(recorded, KINDS[kind], 1_000)
     print(f"{kind}: {found} of 1000 found")  # noqa: T201
     assert found == 1_000
+
+
+@pytest.mark.exhaustive
+async def test_records_verify_at_fifty_thousand_a_second_in_memory_that_does_not_grow(
+    database: Path,
+) -> None:
+    count, peaks = 200_000, {}
+    async with opened(database) as store:
+        for start in range(0, count, 2_000):
+            await append_all(store, [found_by(start + number) for number in range(2_000)])
+
+    began = time.process_time()
+    found = verified(database)
+    per_second = found.records / (time.process_time() - began)
+
+    def tell(records: int) -> None:
+        peaks[records] = tracemalloc.get_traced_memory()[1]
+
+    tracemalloc.start()
+    with SQLiteDatabase(database).reading() as connection:
+        verify(connection, Signer(KEYS).public_keys, tell)
+    tracemalloc.stop()
+    early, late = peaks[min(peaks, key=lambda at: abs(at - 40_000))], peaks[max(peaks)]
+    said = f"{per_second:,.0f} records/s; peak at 40,000: {early:,}, at the end: {late:,}"
+    print(said)  # noqa: T201
+    assert found.is_valid and found.records == count + 1
+    assert per_second >= 50_000
+    assert late < 1.1 * early
 
 
 async def test_without_heads_a_cut_is_not_found(database: Path) -> None:
