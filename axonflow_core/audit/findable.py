@@ -63,7 +63,19 @@ class _Term(NamedTuple):
         return str(self.term).partition(" ")[0]
 
 
-def expected(members: Mapping[str, Any]) -> Findable:
+def differing(members: Mapping[str, Any], columns: Sequence[Any]) -> str | None:
+    """The first of the columns `COMPARED` that is not what a body gives, if any."""
+    record = _members(members)
+    return _differing(columns, series_id(labels_of(record)), cost_of(record))
+
+
+def _differing(columns: Sequence[Any], series: int, cost: float | None) -> str | None:
+    if columns[0] != series:
+        return "series"
+    return "cost_usd" if columns[1] != (None if cost is None else float(cost)) else None
+
+
+def _members(members: Mapping[str, Any]) -> Findable:
     """A body, as what it is found by is made of it."""
     return cast(Findable, SimpleNamespace(**members))
 
@@ -85,14 +97,12 @@ class Index:
 
     def add(self, members: Mapping[str, Any], columns: Sequence[Any], row: int) -> str | None:
         """Count the terms of a record in. Returns what is wrong with the columns `COMPARED`."""
-        record = expected(members)
-        series, cost = self._series_id(labels_of(record)), cost_of(record)
+        record = _members(members)
+        series = self._series_id(labels_of(record))
         for term in terms_of(record):
             self._sum += self._hash(term, series, record.at_us, row)
-        if columns[0] != series:
-            return "the column series differs from what was recorded"
-        if columns[1] != (None if cost is None else float(cost)):
-            return "the column cost_usd differs from what was recorded"
+        if (name := _differing(columns, series, cost_of(record))) is not None:
+            return f"the column {name} differs from what was recorded"
         return None if series in self._series else "no search finds it: its series was changed"
 
     def misses(self) -> Iterator[Miss]:
@@ -148,7 +158,7 @@ def _miss(record: RowMapping, what: str) -> Miss:
 def _terms_of(record: RowMapping) -> list[_Term]:
     """The rows of `terms` that a record should have; none where it is no record."""
     try:
-        members = expected(orjson.loads(record["body"]))
+        members = _members(orjson.loads(record["body"]))
         series = series_id(labels_of(members))
         return [_Term(each, series, members.at_us, record["row"]) for each in terms_of(members)]
     except MALFORMED:

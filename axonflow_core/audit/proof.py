@@ -20,6 +20,7 @@ import orjson
 from sqlalchemy import Connection, RowMapping, select
 
 from axonflow_core.audit.chain import START, Head, link
+from axonflow_core.audit.findable import COMPARED, differing
 from axonflow_core.audit.keys import is_signed_by, key_id
 from axonflow_core.audit.schema import BEGINNINGS, HEADS, RECORDS, REPEATED, SEALS
 from axonflow_core.audit.verify import SIGNED, differing_column
@@ -127,7 +128,8 @@ def _wrong_with(
     connection: Connection, chain: str, first: int, last: int, head: Mapping[Any, Any]
 ) -> str | None:
     """What is wrong with the records of a chain up to its head, if anything."""
-    columns = [RECORDS.c.hash, RECORDS.c.body, *(RECORDS.c[name] for name in REPEATED)]
+    names = ("hash", "body", *REPEATED, *COMPARED)
+    columns = [RECORDS.c[name] for name in names]
     query = (
         select(*columns)
         .where(RECORDS.c.chain == chain, RECORDS.c.seq.between(first - 1, last))
@@ -143,7 +145,9 @@ def _wrong_with(
         if previous is not None:
             if link(previous, body) != hash:
                 return f"record {seq} was changed, or the one before it"
-            if (name := differing_column(orjson.loads(body), row[2:])) is not None:
+            members, repeated = orjson.loads(body), row[2 : -len(COMPARED)]
+            name = differing_column(members, repeated) or differing(members, row[-len(COMPARED) :])
+            if name is not None:
                 return f"the column {name} of record {seq} differs from what was recorded"
         previous, expected = hash, seq + 1
     if expected != last + 1:

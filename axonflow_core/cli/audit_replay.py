@@ -80,12 +80,12 @@ def replay(
     """
     import asyncio
 
-    from axonflow_core.audit.batch import Vault
     from axonflow_core.cli.extras import server_extra
     from axonflow_core.cli.failure import CHECK_FAILED, OK
     from axonflow_core.errors import RequestError
 
     with server_extra():
+        from axonflow_core.audit.batch import Vault
         from axonflow_core.audit.kept import kept_record
         from axonflow_core.server.asked_again import GivenAgain
         from axonflow_core.server.replayed import State, require_decided

@@ -66,6 +66,8 @@ def test_records_and_chains_of_others_are_as_unknown_as_none(recorded: Path) -> 
             "record 16 was changed",
         ),
         ("UPDATE records SET client = 'x' WHERE id = 'r14'", "the column client of record 16"),
+        ("UPDATE records SET series = 7 WHERE id = 'r14'", "the column series of record 16"),
+        ("UPDATE records SET cost_usd = 7 WHERE id = 'r14'", "the column cost_usd of record 16"),
         ("DELETE FROM records WHERE id = 'r14'", "record 16 is missing"),
         ("DELETE FROM records WHERE seq > 18", "record 19 is missing"),
         ("UPDATE seals SET signature = zeroblob(64)", "signature of its head"),
