@@ -4,18 +4,18 @@ change something are in modules of their own."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from axonflow_core.cli.audit_copy import copy
 from axonflow_core.cli.audit_erase import erase
 from axonflow_core.cli.audit_export import export
 from axonflow_core.cli.audit_hold import hold
 from axonflow_core.cli.audit_keys import keys
 from axonflow_core.cli.audit_options import (
-    audit_of,
+    anchors_of,
     is_pseudonym,
     opened,
     pseudonyms_of,
@@ -32,7 +32,6 @@ from axonflow_core.cli.options import config_option, json_option
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from axonflow_core.audit.anchors import SignedHead
     from axonflow_core.audit.search import Page, Recorded
     from axonflow_core.audit.verify import Verification
     from axonflow_core.messages import Json
@@ -49,7 +48,7 @@ def audit() -> None:
     """The records of a server, which may go on meanwhile."""
 
 
-for command in (keys, export, erase, hold, retain, replay, report):
+for command in (keys, export, erase, hold, retain, replay, report, copy):
     audit.add_command(command)
 
 
@@ -108,7 +107,7 @@ def verify(
     if folder is not None:
         return _verify_folder(folder, keys, is_json=is_json)
     with opened(path, url) as connection, progress() as tell:
-        found = verified(connection, keys, tell, anchors=_anchors(path, url, anchors))
+        found = verified(connection, keys, tell, anchors=anchors_of(path, url, anchors))
     if is_json:
         write_json(_as_json(found))
     else:
@@ -142,18 +141,6 @@ def _public_keys(path: Path | None, url: str | None, given: tuple[str, ...]) -> 
     if given:
         return tuple(public_key_of(word) for word in given)
     return Signer(server_keys(path, url)).public_keys
-
-
-def _anchors(path: Path | None, url: str | None, given: tuple[Path, ...]) -> Iterator[SignedHead]:
-    """The heads on the command line, else those of the configuration, as far as there are any."""
-    from axonflow_core.audit.anchors import files_of, heads_in
-
-    if given:
-        files = list(given)
-    else:
-        files = [file for file in files_of(audit_of(path, url)) if file.exists()]
-    for file in files:
-        yield from heads_in(file)
 
 
 def _as_json(found: Verification) -> Json:

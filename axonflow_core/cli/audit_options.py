@@ -15,6 +15,7 @@ import click
 if TYPE_CHECKING:
     from sqlalchemy import Connection, MetaData
 
+    from axonflow_core.audit.anchors import SignedHead
     from axonflow_core.audit.store import AuditStore
     from axonflow_core.config.values import AuditConfig
     from axonflow_core.keys import Keys
@@ -49,6 +50,21 @@ def audit_of(path: Path | None, url: str | None) -> AuditConfig:
     from axonflow_core.config.values import AuditConfig
 
     return load_config(path).audit if url is None else AuditConfig(url=url)
+
+
+def anchors_of(
+    path: Path | None, url: str | None, given: tuple[Path, ...] = ()
+) -> Iterator[SignedHead]:
+    """The heads in the files that are given, else in those of the audit, as far as there are
+    any."""
+    from axonflow_core.audit.anchors import files_of, heads_in
+
+    if given:
+        files = list(given)
+    else:
+        files = [file for file in files_of(audit_of(path, url)) if file.exists()]
+    for file in files:
+        yield from heads_in(file)
 
 
 @contextmanager

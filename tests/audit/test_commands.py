@@ -223,3 +223,33 @@ def test_a_folder_without_keys_is_no_folder_of_keys(
 ) -> None:
     assert main(["audit", "keys", "rotate", str(tmp_path)]) == 3
     assert list(tmp_path.iterdir()) == []
+
+
+# ── copy ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_an_audit_is_copied_to_another_database(
+    audit: Command, database: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    to = f"sqlite:///{database.with_name('new.db')}"
+    code, said = audit("copy", "--to", to)
+    assert (code, said) == (
+        0,
+        "3 records in 1 chain are copied and verified: as they were recorded\n",
+    )
+    assert main(["audit", "verify", "--url", to]) == 0
+    assert "3 records in 1 chain" in capsys.readouterr().out
+    assert audit("copy", "--to", to)[0] != 0
+
+
+def test_a_copy_has_the_faults_of_what_it_is_of_and_fails(audit: Command, database: Path) -> None:
+    rows(database, "UPDATE records SET tenant = 'globex' WHERE id = 'c1'")
+    rows(database, "CREATE TABLE songs (name)")
+    code, said = audit("copy", "--to", f"sqlite:///{database.with_name('new.db')}", "--json")
+    found = orjson.loads(said)
+    assert (code, found["left"], found["rows"]["records"]) == (1, ["songs"], 3)
+    assert found["verification"]["faults"][0]["id"] == "c1"
+
+
+def test_a_database_is_not_copied_to_itself(audit: Command, database: Path) -> None:
+    assert audit("copy", "--to", f"sqlite:///{database}")[0] == 2

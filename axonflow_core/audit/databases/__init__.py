@@ -12,7 +12,7 @@ that others know whose streams and leases nobody will end any more.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, ClassVar, Protocol, TypeAlias
 
@@ -27,6 +27,8 @@ Driver: TypeAlias = Any
 have `execute`, `executemany` of cursors, `commit` and `rollback`."""
 VERSION_NAME, MASTER_NAME = "version", "master check"
 """The settings of every database."""
+COPY_NAME = "copy"
+"""The setting of one that is not whole yet: how far the copy is (`audit.copying`)."""
 URL_HINT = (
     "sqlite:///./axonflow-audit.db, sqlite:////var/lib/axonflow/audit.db, or "
     "postgresql://USER@HOST/DATABASE"
@@ -58,6 +60,8 @@ class Database(ABC):
     """Errors of the driver for rows that break a rule of the tables, or do not fit into them."""
     failures: ClassVar[tuple[type[Exception], ...]]
     """Those of `faults` that are not the fault of what was asked."""
+    own_tables: ClassVar[frozenset[str]] = frozenset(("alembic_version",))
+    """Tables that are made with it and hold nothing of the audit."""
     name: str
     """What messages call it. No password is in it."""
 
@@ -112,6 +116,14 @@ class Database(ABC):
         SQLAlchemy's dialect, with `on_conflict_do_update` and `on_conflict_do_nothing`."""
 
     @abstractmethod
+    def load(self, connection: Connection, table: Table, rows: Sequence[Sequence[Any]]) -> None:
+        """Insert rows with all columns of a table, in the transaction that is under way."""
+
+    @abstractmethod
+    def number_behind(self, connection: Connection) -> None:
+        """Number the next record behind those that were loaded."""
+
+    @abstractmethod
     def hint_of(self, message: str) -> str | None:
         """What to do about a message of the driver's, where that is known."""
 
@@ -130,6 +142,9 @@ class Database(ABC):
             what = "has lost tables" if is_ours else "is not a database of the audit"
             hint = "restore it from a copy" if is_ours else URL_HINT
             raise ConfigError(f"{self.name} {what}", hint=hint)
+        if setting(connection, COPY_NAME) is not None:
+            hint = "give `axonflow audit copy` again: it goes on where it was"
+            raise ConfigError(f"{self.name} is a copy that is not whole yet", hint=hint)
         version = (setting(connection, VERSION_NAME) or b"none").decode(errors="replace")
         if version == str(VERSION):
             return

@@ -12,7 +12,7 @@ chain (`batch.move_head`).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
@@ -43,6 +43,7 @@ from axonflow_core.audit.databases import (
     Database,
     Driver,
     Presence,
+    driver_of,
     migrations,
 )
 from axonflow_core.audit.schema import (
@@ -106,6 +107,7 @@ class PostgresDatabase(Database):
     beat_s: ClassVar = BEAT_S
     faults: ClassVar = (DBAPIError, psycopg.Error)
     failures: ClassVar = (OperationalError, psycopg.OperationalError)
+    own_tables: ClassVar = Database.own_tables | {WRITERS.name}
     breaches: ClassVar = (psycopg.IntegrityError, psycopg.DataError, OverflowError)
 
     def __init__(self, url: URL) -> None:
@@ -207,6 +209,19 @@ class PostgresDatabase(Database):
 
     def insert_into(self, table: Table) -> Any:
         return postgresql.insert(table).inline()  # else the count of rows is not told
+
+    def load(self, connection: Connection, table: Table, rows: Sequence[Sequence[Any]]) -> None:
+        names = connection.dialect.identifier_preparer
+        columns = ", ".join(map(names.format_column, table.columns))
+        statement = f"COPY {names.format_table(table)} ({columns}) FROM STDIN"
+        with driver_of(connection).cursor().copy(statement) as copy:
+            for row in rows:
+                copy.write_row(row)
+
+    def number_behind(self, connection: Connection) -> None:
+        if last := connection.execute(select(func.max(RECORDS.c.row))).scalar():
+            sequence = func.pg_get_serial_sequence(RECORDS.name, RECORDS.c.row.name)
+            connection.execute(select(func.setval(sequence, last)))
 
     def hint_of(self, message: str) -> str | None:
         return next((hint for words, hint in _HINTS.items() if words in message), None)

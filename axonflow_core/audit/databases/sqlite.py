@@ -161,6 +161,13 @@ class SQLiteDatabase(Database):
     def insert_into(self, table: Table) -> Any:
         return sqlite.insert(table)
 
+    def load(self, connection: Connection, table: Table, rows: Sequence[Sequence[Any]]) -> None:
+        statement = str(insert(table).compile(dialect=connection.dialect))
+        driver_of(connection).executemany(statement, map(tuple, rows))
+
+    def number_behind(self, connection: Connection) -> None:
+        """SQLite numbers a row behind the last one."""
+
     def hint_of(self, message: str) -> str | None:
         return next((hint for word, hint in _HINTS.items() if word in message), None)
 
