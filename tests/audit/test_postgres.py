@@ -21,7 +21,9 @@ from postgres_server import CUT, Postgres
 from axonflow_core.audit.batch import Transaction
 from axonflow_core.audit.databases import postgres as database_module
 from axonflow_core.audit.databases.urls import database_of
+from axonflow_core.audit.places import Filter
 from axonflow_core.audit.record import Kind
+from axonflow_core.audit.search import search
 from axonflow_core.audit.store import AuditStore
 from axonflow_core.errors import AuditError, ConfigError
 from axonflow_core.keys import throwaway_keys
@@ -104,6 +106,37 @@ async def test_a_change_of_a_record_is_found(postgres: Postgres, url: str) -> No
     postgres.run("UPDATE records SET model = 'other' WHERE id = 'a'", url=url)
     (fault,) = verified(database_of(url)).faults
     assert fault.id == "a" and "column model" in fault.what
+
+
+VERSION_4 = (
+    "DROP TABLE terms, series",
+    "ALTER TABLE records DROP COLUMN series, DROP COLUMN cost_usd",
+    "UPDATE settings SET value = '4' WHERE name = 'version'",
+    "UPDATE alembic_version SET version_num = '4'",
+)
+SLOW = (
+    "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS "
+    "$$ BEGIN PERFORM pg_sleep(2.5); RETURN NULL; END $$",
+    "CREATE TRIGGER slow BEFORE UPDATE ON records EXECUTE FUNCTION slow()",
+)
+
+
+@pytest.mark.thorough
+async def test_an_older_database_is_brought_up_to_date_however_long_a_statement_takes(
+    postgres: Postgres, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(database_of(url)) as store:
+        await store.append(call(id="old", rules=("pii",)))
+    for statement in (*VERSION_4, *SLOW):
+        postgres.run(statement, url=url)
+    with pytest.raises(ConfigError, match="version 4"):
+        verified(database_of(url))
+    monkeypatch.setattr(database_module, "STATEMENT_MS", 2_000)
+    async with opened(database_of(url)) as store:
+        await store.append(call(id="new", rules=("pii",)))
+        found = (await search(store, "acme", Filter(rule="pii"))).records
+    assert sorted(one.entry.id for one in found) == ["new", "old"]
+    assert verified(database_of(url)).is_valid
 
 
 # ── writers that end ──────────────────────────────────────────────────────────────────────────────

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, inspect, update
+from sqlalchemy import Connection, inspect, text, update
 
 from axonflow_core.audit.databases import VERSION_NAME, setting
 from axonflow_core.audit.schema import SETTINGS, VERSION
@@ -35,6 +35,8 @@ def upgrade(connection: Connection) -> None:
     version = setting(connection, VERSION_NAME) or b""
     if not version.isdigit() or not 0 < int(version) < VERSION:
         return
+    if connection.dialect.name == "postgresql":  # an index of many records takes its time
+        connection.execute(text("SET LOCAL statement_timeout = 0"))
     config = _config(connection)
     if "alembic_version" not in tables:
         command.stamp(config, version.decode())
