@@ -60,9 +60,10 @@ def refusal_of(errors: ErrorCodec, refused: Refused) -> Refusal:
 
 
 def row_for(errors: ErrorCodec, refused: VendorError) -> ErrorRow:
-    """The first row with every name that `refused` has; a row of its own, where there is none: a
-    status that the table does not have may still be sent."""
-    known = next((row for row in named_rows(errors, refused)), None)
+    """The first row with every name that `refused` has, and no code that it has not; a row of its
+    own, where there is none: a status that the table does not have may still be sent."""
+    rows = sorted(named_rows(errors, refused), key=lambda row: row.code is not None)
+    known = next(iter(rows), None)
     if known is not None:
         return known
     return ErrorRow(

@@ -102,7 +102,9 @@ def encode_response(form: ChatForm, completion: Completion) -> Json:
         "service_tier": completion.service_tier,
         "usage": encode_usage(completion.usage),
     }
-    stop = native_stop(form, completion.stop_reason, completion.native_stop_reason)
+    is_refused = any(map(is_refusal, completion.content))
+    reason, native = completion.stop_reason, completion.native_stop_reason
+    stop = native_stop(form, reason, native, is_refused=is_refused)
     choice = {"index": 0, "message": message, form.stop_key: stop, **in_choice}
     return {
         **{key: value for key, value in named.items() if value is not None},
@@ -150,8 +152,12 @@ def stop_reason(form: ChatForm, stop: str, *, is_refused: bool) -> StopReason:
     return StopReason.REFUSAL if is_refused and reason is StopReason.END_TURN else reason
 
 
-def native_stop(form: ChatForm, reason: StopReason | None, native: str | None) -> str | None:
+def native_stop(
+    form: ChatForm, reason: StopReason | None, native: str | None, *, is_refused: bool
+) -> str | None:
     """The stop reason in the form's words, None for an answer without one."""
+    if is_refused and reason is StopReason.REFUSAL:
+        reason = StopReason.END_TURN
     return None if reason is None else form.stop_reasons.encode(reason, native)
 
 

@@ -582,7 +582,8 @@ class ChunkEncoder:
         """Write the stop reason; reasoning that is still open ends here."""
         # Reasoning that a family without block stops left open ends with the answer.
         draft.write(self._tags.close_implied())
-        draft.stop = native_stop(self._form, event.reason, event.native)
+        is_refused = bool(self._refusals)
+        draft.stop = native_stop(self._form, event.reason, event.native, is_refused=is_refused)
 
     def _end(self, draft: _Draft, event: Ended) -> None:
         draft.has_ended = True
