@@ -94,34 +94,36 @@ class Ready:
         their time is over."""
         if not self.starts_us <= at_us < self.ends_us:
             return None
-        each, nanos = self.nanos_a_token, None
-        if each is not None:
-            nanos = input_tokens * each[0] + output_tokens * each[1]
-        elif self.money and (nanos := cost_nanos(self.price, input_tokens, output_tokens)) is None:
-            return None
-        if nanos is None or nanos < least:
+        if self.nanos_a_token is not None:
+            into, out = self.nanos_a_token
+            nanos = input_tokens * into + output_tokens * out
+        else:
+            cost = cost_nanos(self.price, input_tokens, output_tokens)
+            if cost is None and self.money:
+                return None
+            nanos = cost or 0
+        if nanos < least:
             nanos = least
-        money, tokens, requests = self.money, self.tokens, self.requests
         is_enough = True
-        for part in money:
+        for part in self.money:
             part.free = left = part.free - nanos
             part.in_flight += 1
             part.used_us = at_us
             if left < 0:
                 is_enough = False
         count = input_tokens + output_tokens
-        for part in tokens:
+        for part in self.tokens:
             part.free = left = part.free - count
             part.used_us = at_us
             if left < 0:
                 is_enough = False
-        for part in requests:
+        for part in self.requests:
             part.free = left = part.free - 1
             part.used_us = at_us
             if left < 0:
                 is_enough = False
         expected = input_tokens, output_tokens, self.price, nanos
-        reservation = Reservation(expected, money, tokens, requests)
+        reservation = Reservation(expected, self.money, self.tokens, self.requests)
         if is_enough:
             return reservation
         reservation.give_back()
