@@ -76,7 +76,7 @@ class Served:
     def __init__(self, service: Service, keys: Keys, routes: RouteTable = ROUTES) -> None:
         self.service = service
         self._app = App(service, routes)
-        self._keys = keys
+        self.keys = keys
         self._earlier: frozenset[str] = frozenset()
 
     async def from_now_on(self) -> Self:
@@ -91,7 +91,7 @@ class Served:
         """What proves that client; nothing for None. With `id`, its secret under another id."""
         if client is None:
             return {}
-        pair = f"{id or client}:{client_secret(self._keys.server[0], client, 1)}"
+        pair = f"{id or client}:{client_secret(self.keys.server[0], client, 1)}"
         return {"authorization": f"Basic {b64encode(pair.encode()).decode()}"}
 
     def caller(self, client: str) -> Caller:

@@ -96,6 +96,7 @@ def public_key(folder: Path) -> str:
     return written(Signer(load_keys(folder / "keys", {})).public_key)
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("command", commands())
 def test_a_command_of_the_pages_does_what_it_says(command: str, folder: Path) -> None:
     ids = iter((folder / "ids").read_text().split() * 2)
