@@ -31,6 +31,7 @@ _COMMANDS: Mapping[str, str] = {
     "init": "init:init",
     "keys": "keys:keys",
     "models": "models:models",
+    "plan": "plan:plan",
     "plugins": "plugins:plugins",
     "policy": "policy:policy",
     "serve": "serve:serve",

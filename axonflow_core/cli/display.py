@@ -12,6 +12,7 @@ import click
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.tree import Tree
 
     from axonflow_core.messages import Json
 
@@ -99,6 +100,11 @@ def tell(text: str, *, style: str | None = None, end: str = "\n") -> None:
 def write_styled(text: str, style: str | None = None) -> None:
     """As `write_line`, in a rich style on a terminal."""
     stdout().print(visible(text), style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+def write_tree(tree: Tree) -> None:
+    """Write a tree to stdout, whose texts are `visible`."""
+    stdout().print(tree)
 
 
 def warn(text: str) -> None:
