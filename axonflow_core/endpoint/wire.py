@@ -81,6 +81,11 @@ class Wire:
         """What everybody is told here; None where nothing is."""
         return self.greetings.get(raw_path) if method in ("GET", "HEAD") else None
 
+    @property
+    def roots(self) -> frozenset[str]:
+        """The first segments of its paths."""
+        return frozenset(map(root_of, (each.path for each in self.operations)))
+
     def addressed(self, method: str, raw_path: str) -> tuple[Operation, str]:
         """The operation of a path and the model in it, or `""`. `Refusal` for a path that is none,
         and for an id that is none."""
@@ -99,3 +104,8 @@ class Wire:
         if not isinstance(model, str) or not 1 <= len(model) <= self.max_model_characters:
             raise self.refusal(self.refusals.no_model())
         return model
+
+
+def root_of(path: str) -> str:
+    """The first segment of a path."""
+    return path.split("/", 2)[1]

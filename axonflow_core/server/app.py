@@ -65,16 +65,26 @@ class App:
             await self._live(receive, send)
             return
         generation = self._service.generation
-        app = generation.dialects.find(scope)
-        if app is not None:
+        served = generation.dialects.find(scope)
+        if served is not None:
             with generation.hold():
-                await app(scope, receive, send)
+                await served.app(scope, receive, self._counting(served.wire.name, send))
             return
         try:
             answer = await self._answer(scope, receive)
         except ClientLeft:
             return
         await _write(send, receive, answer, is_head=scope["method"] == "HEAD")
+
+    def _counting(self, name: str, send: Any) -> Any:
+        """`send`, whose answer is counted for a dialect of that name."""
+
+        async def counted(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                self._service.metrics.answered(name, message["status"])
+            await send(message)
+
+        return counted
 
     async def _live(self, receive: Any, send: Any) -> None:
         """The life of the worker: what it opened is closed at its end."""

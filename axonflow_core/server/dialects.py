@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from axonflow_core.config.values import Config, Role
 from axonflow_core.endpoint.calls import Call, Chunks, Handler, NativeAnswer
 from axonflow_core.endpoint.conversation import Conversation
 from axonflow_core.endpoint.ingress import Ingress
 from axonflow_core.endpoint.operations import Kind
-from axonflow_core.endpoint.wire import Wire
+from axonflow_core.endpoint.wire import Wire, root_of
 from axonflow_core.errors import NotAllowed
 from axonflow_core.governance.calls import Governance
 from axonflow_core.http.asgi import AsgiApp
@@ -30,6 +30,16 @@ from axonflow_core.plugins import (
 )
 from axonflow_core.server.auth import Directory, OpenDirectory
 from axonflow_core.server.models import Models
+
+_OWN = "api"
+"""The root of the product's own paths."""
+
+
+class Served(NamedTuple):
+    """A dialect that is served."""
+
+    wire: Wire
+    app: AsgiApp
 
 
 class Dialects:
@@ -45,21 +55,31 @@ class Dialects:
         self._governance = governance
         self._clients = clients
         self._models = Models(config, governance.router)
-        self._served = [self._built(each) for each in ingresses(settings.dialects)]
+        self._by_root: dict[str, list[Served]] = {}
+        for each in map(self._built, ingresses(settings.dialects)):
+            for root in each.wire.roots:
+                self._by_root.setdefault(root, []).append(each)
 
-    def find(self, scope: Mapping[str, Any]) -> AsgiApp | None:
-        """The app that serves a request; None where no dialect has its path."""
+    def find(self, scope: Mapping[str, Any]) -> Served | None:
+        """What serves a request; None where no dialect has its path, nor another below the same
+        root: a client of a vendor is told in its dialect that there is no such path."""
         path = scope["raw_path"].decode("latin-1")
-        found = [(wire, app) for wire, app in self._served if wire.has_path(path)]
+        root = root_of(path)
+        below = self._by_root.get(root)
+        if below is None:
+            return None
+        found = [each for each in below if each.wire.has_path(path)]
+        if not found and root != _OWN:
+            found = below
         if len(found) > 1:
             names = {name.decode("latin-1") for name, _ in scope["headers"]}
-            found.sort(key=lambda each: is_unmarked(each[0], names))
-        return found[0][1] if found else None
+            found = sorted(found, key=lambda each: is_unmarked(each.wire, names))
+        return found[0] if found else None
 
-    def _built(self, ingress: Ingress) -> tuple[Wire, AsgiApp]:
+    def _built(self, ingress: Ingress) -> Served:
         most = self._settings.max_body_bytes
         app = ingress.app(self._handler(ingress), self._clients, max_body_bytes=most)
-        return ingress.wire, app
+        return Served(ingress.wire, app)
 
     def _handler(self, ingress: Ingress) -> Handler:
         async def answered(call: Call) -> NativeAnswer | Chunks:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import struct
 from base64 import b64decode
@@ -204,3 +205,25 @@ def test_a_model_that_nobody_has_is_refused_in_the_dialect(
     reply = server.ask("POST", path, {**PATHS[path], "model": model}, client="acme")
     assert reply.status in (400, 404), reply.body
     assert reply.json["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "told"),
+    [
+        ("/v1/audio/speech", {}, b'"code":"unknown_url"'),
+        ("/v1/batches", {"anthropic-version": "2023-06-01"}, b'"type":"error"'),
+        (f"/model/{CLAUDE}/apply", {}, b"not recognized by the service"),
+    ],
+)
+def test_a_path_that_is_none_is_refused_in_the_dialect_of_its_root(
+    server: GovernedServer, path: str, headers: dict[str, str], told: bytes
+) -> None:
+    reply = server.ask("POST", path, {}, client="acme", headers=headers)
+    assert reply.status == 404
+    assert told in reply.body
+
+
+def test_what_is_answered_is_counted_by_dialect(server: GovernedServer) -> None:
+    server.ask("GET", "/v1/models", client="acme")
+    counts = server.ask("GET", "/metrics", client="acme").body
+    assert re.search(rb'route="openai",status="200"', counts), counts

@@ -9,6 +9,7 @@ from axonflow_core.endpoint.ingress import Ingress
 from axonflow_core.endpoint.openai_chat import chat_operation, embeddings_operation
 from axonflow_core.endpoint.openai_responses import responses_operation
 from axonflow_core.endpoint.operations import Kind, ModelListing, Operation, listing_operations
+from axonflow_core.endpoint.refusals import Refusals, VendorError
 from axonflow_core.endpoint.wire import Wire
 from axonflow_core.frozen import evolve
 from axonflow_core.messages import Json
@@ -36,8 +37,15 @@ def _list(models: Sequence[ModelDescription]) -> Json:
 LISTING = ModelListing(encode_list=_list, encode_model=_as_listed)
 
 
+def _unknown_path(method: str, path: str) -> VendorError:
+    """Codex gives up at a 404 with a code, and repeats one without."""
+    words = f"Unknown request URL: {method} {path}. Please check the URL for typos."
+    return VendorError(status=404, type="invalid_request_error", code="unknown_url", message=words)
+
+
 WIRE = Wire(
     name="openai",
+    refusals=Refusals(unknown_path=_unknown_path),
     errors=ERRORS,
     operations=(
         chat_operation("/v1/chat/completions"),
