@@ -147,12 +147,14 @@ class _Asked:
 def _forget(server_keys: tuple[bytes, ...]) -> Mapping[str, Forget]:
     """What the server keeps of records in other tables."""
     from axonflow_core.modes import contexts
+    from axonflow_core.plans import book
     from axonflow_core.server import replays
 
     seals = [replays.Seal(key) for key in server_keys]
     return {
         "answers": lambda transaction, chosen: replays.erase(transaction, seals, chosen),
         "contexts": contexts.erase,
+        "plans": book.erase,
     }
 
 

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, RowMapping
 
     from axonflow_core.audit.batch import Transaction
+    from axonflow_core.audit.erasure import Chosen
 
 TABLES = MetaData()
 """To be made beside the audit's tables: `AuditStore.open(…, tables=…)`."""
@@ -63,6 +64,8 @@ PLANS = Table(
     Column("awaits", String(64)),
     Column("approved", String(64)),
     Column("code", String(64)),
+    # The record that says that it was made.
+    Column("record", String(64), nullable=False),
     Column("draft", LargeBinary, nullable=False),
     Column("end", LargeBinary),
 )
@@ -133,11 +136,13 @@ class Book:
 
     # ── plans ─────────────────────────────────────────────────────────────────────────────────────
 
-    def add(self, transaction: Transaction, plan: Plan, change: str = "created") -> None:
-        """Keep a new plan, and its first version."""
+    def add(self, transaction: Transaction, plan: Plan, record: str) -> None:
+        """Keep a new plan, and its first version. `record` is the id of the record that says that
+        it was made."""
         row = {name: getattr(plan, name) for name in _OF_PLAN}
-        transaction.execute(insert(PLANS), {**row, "draft": self._sealed_draft(plan)})
-        self._note_version(transaction, plan, plan.created_us, change, plan.client, "")
+        kept = {"record": record, "draft": self._sealed_draft(plan)}
+        transaction.execute(insert(PLANS), {**row, **kept})
+        self._note_version(transaction, plan, plan.created_us, "created", plan.client, "")
 
     def find(self, connection: Connection | Transaction, id: str, tenant: str) -> Plan | None:
         """The plan of that id; None where the tenant has none."""
@@ -244,11 +249,11 @@ class Book:
         """Begin a step, once more where it was begun before. Its state: `running`, or the end that
         is recorded already. None where the plan is not this executor's to run any more."""
         query = select(PLANS.c.status, PLANS.c.owner, PLANS.c.leg).where(PLANS.c.id == plan.id)
-        stands = tuple(transaction.execute(query).one())
+        row = transaction.execute(query).first()
         state = self.steps(transaction, plan.id).get(step)
         if state is not None and state.status.is_over:
             return state
-        if stands != (PlanStatus.EXECUTING, plan.owner, plan.leg):
+        if row is None or tuple(row) != (PlanStatus.EXECUTING, plan.owner, plan.leg):
             return None
         attempt = 1 if state is None else state.attempt + 1
         values = {"status": StepStatus.RUNNING, "attempt": attempt, "begun_us": at_us}
@@ -310,18 +315,15 @@ class Book:
         query = select(PLANS.c.id, PLANS.c.owner).where(PLANS.c.status == PlanStatus.EXECUTING)
         return {row.id: row.owner for row in connection.execute(query)}
 
-    def forget(self, transaction: Transaction, before_us: int) -> None:
-        """Remove the plans that were made before that time and are over, or expired."""
-        old = select(PLANS.c.id).where(
+    def forget(self, transaction: Transaction, before_us: int) -> Mapping[str, int]:
+        """Remove the plans that were made before that time and do not run. Id -> the last leg of
+        each."""
+        old = select(PLANS.c.id, PLANS.c.leg).where(
             PLANS.c.created_us < before_us, PLANS.c.status != PlanStatus.EXECUTING
         )
-        gone = list(transaction.execute(old).scalars())
-        for table, column in (
-            (STEPS, STEPS.c.plan),
-            (VERSIONS, VERSIONS.c.plan),
-            (PLANS, PLANS.c.id),
-        ):
-            transaction.execute(delete(table).where(column.in_(gone)))
+        gone = {row.id: row.leg for row in transaction.execute(old)}
+        _remove(transaction, gone)
+        return gone
 
     # ── rows ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -370,6 +372,23 @@ class Book:
             tool_calls=tool_calls,
             **{**{name: row[name] for name in _OF_STEP}, "status": StepStatus(row["status"])},
         )
+
+
+def erase(transaction: Transaction, chosen: Chosen) -> int:
+    """Remove the plans of which a record is erased, whole: each of their texts may repeat another.
+    Returns how many."""
+    made = {row.record: row.id for row in transaction.execute(select(PLANS.c.record, PLANS.c.id))}
+    query = select(STEPS.c.record, STEPS.c.plan).where(STEPS.c.record.is_not(None))
+    made |= {row.record: row.plan for row in transaction.execute(query)}
+    gone = {made[record] for record in chosen(made.keys())}
+    _remove(transaction, gone)
+    return len(gone)
+
+
+def _remove(transaction: Transaction, plans: Iterable[str]) -> None:
+    for id in plans:
+        for table, column in ((STEPS, "plan"), (VERSIONS, "plan"), (PLANS, "id")):
+            transaction.execute(delete(table).where(table.c[column] == id))
 
 
 def _of_step(plan: str, step: str) -> Any:

@@ -63,7 +63,7 @@ def call_of(
         user=draft.user,
         provider=agent.provider or draft.wish.provider,
         model=agent.model or draft.wish.model,
-        timeout_s=agent.timeout_s,
+        timeout_s=min(agent.timeout_s, _left_s(plan, ground)),
         team=draft.wish.team,
         workflow=plan.id,
         facts={
@@ -75,6 +75,12 @@ def call_of(
             "idempotency_key": f"{plan.id}/{id}",
         },
     )
+
+
+def _left_s(plan: Plan, ground: Ground) -> float:
+    """What is left of the time of a plan, in seconds."""
+    spent_us = now_us() - (plan.begun_us or now_us())
+    return max(ground.plans.max_wall_s - spent_us / 1e6, 0.001)
 
 
 def state_of(begun: StepState, outcome: Outcome) -> StepState:

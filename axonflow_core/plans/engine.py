@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -122,6 +122,13 @@ class Engine:
     async def start(self, plan: Plan) -> None:
         """Have a leg of a plan run; nothing where it does or did already."""
         await asyncio.to_thread(self._enqueue, Place(plan.id, plan.leg))
+
+    async def forget(self, plans: Mapping[str, int]) -> None:
+        """Keep nothing of plans that are gone. Id -> the last leg of each."""
+        legs = [Place(id, leg).id for id, last in plans.items() for leg in range(1, last + 1)]
+        if legs:
+            assert self._dbos is not None  # noqa: S101 - `open` has set it
+            await asyncio.to_thread(self._dbos.delete_workflows, legs)
 
     async def cancel(self, plan: str) -> None:
         """Break off the calls of a plan that are under way here."""

@@ -47,7 +47,7 @@ WHOLE = "plan"
 """What an approval of a whole plan is of."""
 _POLL_S = 0.25
 """How often a request looks how far a plan is that runs elsewhere."""
-_ALIVE = (PlanStatus.PENDING, PlanStatus.EXECUTING, PlanStatus.AWAITING_APPROVAL)
+_DAY_US = 86_400_000_000
 
 
 class Why(StrEnum):
@@ -175,13 +175,15 @@ class Plans:
             expires_us=at_us + int(ground.plans.expires_s * 1e6),
         )
 
+        made_entry = plan_entry(plan, "created", steps=len(plan.draft.steps))
+
         def keep(transaction: Transaction) -> None:
-            self._book.add(transaction, plan)
-            transaction.append(plan_entry(plan, "created", steps=len(plan.draft.steps)))
-            if _is_time_to_forget(plan):
-                self._book.forget(transaction, at_us - ground.plans.keep_days * 86_400_000_000)
+            transaction.append(made_entry)
+            self._book.add(transaction, plan, made_entry.id)
 
         await self._audit.transact(keep)
+        if _is_time_to_forget(plan):
+            await self._forget(at_us - ground.plans.keep_days * _DAY_US)
         return plan
 
     async def execute(self, caller: Caller, id: str, *, wait_s: float) -> Standing | Refused:
@@ -342,6 +344,12 @@ class Plans:
             return False
         await self._engine.start((await self._standing(plan.id)).plan)
         return True
+
+    async def _forget(self, before_us: int) -> None:
+        gone = await self._audit.transact(
+            lambda transaction: self._book.forget(transaction, before_us)
+        )
+        await self._engine.forget(gone)
 
     async def _redrafted(
         self, plan: Plan, draft: Draft, version: int, caller: Caller, change: str, summary: str

@@ -119,6 +119,7 @@ def launch(
     path = file_of(path, environment)
     config = load_config(path, environment)
     require_loopback(config.server, host)
+    require_one_executor(config, workers)
     if not (config.server.clients or config.server.open):
         tell("no client may call this server yet: name some under `server.clients` and reload")
     with tempfile.TemporaryDirectory(prefix="axonflow-") as own:
@@ -242,6 +243,17 @@ def require_loopback(server: ServerConfig, host: str) -> None:
         raise ConfigError(
             f"`server.open` lets everybody in, and {host} is not a loopback address",
             hint="listen on 127.0.0.1, or name `server.clients` and leave `open` out",
+        )
+
+
+def require_one_executor(config: Config, workers: int) -> None:
+    """`ConfigError` for several workers that would run plans on a file."""
+    if not config.plans.is_enabled or workers == 1:
+        return
+    if path_of(config.plans.url or config.audit.url) is not None:
+        raise ConfigError(
+            f"plans on a file of SQLite have one executor, and there would be {workers} workers",
+            hint="serve with one worker, or put the audit on PostgreSQL, which many share",
         )
 
 

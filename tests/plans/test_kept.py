@@ -1,0 +1,77 @@
+"""What is kept of plans, and how it goes."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from axonflow_core.audit import erasure
+from axonflow_core.config.agents import PlansConfig
+from axonflow_core.config.values import AuditConfig, Config
+from axonflow_core.errors import ConfigError
+from axonflow_core.plans import book
+from axonflow_core.plans.clock import now_us
+from axonflow_core.server.launch import require_one_executor
+
+from .planned import CHAIN, Model, Planning, written
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def test_a_plan_of_which_one_record_is_erased_is_gone(served: Planning) -> None:
+    served.use(Model(written(CHAIN)))
+    ids = [await served.made() for _ in range(3)]
+    for id in ids:
+        await served.execute(id)
+    step = (await served.status(ids[0]))["steps"][1]["audit_id"]
+    created = [each for each in await served.records() if each.facts.get("what") == "created"]
+    made = next(each.id for each in created if each.facts["plan"] == ids[1])
+    outcome = await erasure.erase_all(
+        served.service.audit, [step, made], command="test", forget={"plans": book.erase}
+    )
+    assert outcome.forgotten["plans"] == 2
+    statuses = [(await served.get(f"/api/v1/plan/{id}")).status for id in ids]
+    assert statuses == [404, 404, 200]
+
+
+async def is_known_leg(plan: str) -> bool:
+    """Whether the engine knows the first leg of a plan."""
+    from dbos import DBOS
+
+    return await asyncio.to_thread(DBOS.get_workflow_status, f"{plan}-1") is not None
+
+
+async def test_old_plans_are_removed_with_what_the_engine_knows_of_them(served: Planning) -> None:
+    plans = served.service.plans
+    assert plans is not None
+    served.use(Model(written(CHAIN)))
+    old = await served.made()
+    await served.execute(old)
+    before_us = now_us()
+    new = await served.made()
+    assert await is_known_leg(old)
+    await plans._forget(before_us)
+    assert (await served.get(f"/api/v1/plan/{old}")).status == 404
+    assert (await served.get(f"/api/v1/plan/{new}")).status == 200
+    assert not await is_known_leg(old)
+
+
+@pytest.mark.parametrize(
+    ("workers", "url", "is_refused"),
+    [
+        (2, "sqlite:///x.db", True),
+        (1, "sqlite:///x.db", False),
+        (2, "postgresql://h/d", False),
+    ],
+)
+async def test_several_workers_do_not_run_plans_on_a_file(
+    workers: int, url: str, is_refused: bool, tmp_path: Path
+) -> None:
+    config = Config(audit=AuditConfig(url=url), plans=PlansConfig(is_enabled=True))
+    if not is_refused:
+        require_one_executor(config, workers)
+        return
+    with pytest.raises(ConfigError, match="have one executor"):
+        require_one_executor(config, workers)
