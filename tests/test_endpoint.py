@@ -210,6 +210,7 @@ def test_a_key_that_is_not_known_is_the_clients_own_fault(
 
     assert reply.error == (401, message)
     assert reply.json["error"]["code"] == "invalid_api_key"
+    assert reply.headers["x-should-retry"] == "false"
     assert handled.call is None
 
 

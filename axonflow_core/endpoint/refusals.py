@@ -89,12 +89,15 @@ def _is_named(row: ErrorRow, refused: VendorError) -> bool:
 
 
 def denial_of(errors: ErrorCodec, error: CredentialsError) -> Refusal:
-    """The refusal of a client's own key. (`encode_error` is about this server's key at its
-    provider, and hides it.)"""
+    """The refusal of a client's own key, which no repetition mends: agents repeat a 401 for
+    minutes. (`encode_error` is about this server's key at its provider, and hides it.)"""
     known = (row for row in errors.rows if row.pattern is None)
     row = next((row for row in known if issubclass(row.error, CredentialsError)), None)
     row = row or ErrorRow(error=CredentialsError, status=401)
-    return Refusal(error.message, errors.native_error(row, error), errors.native_event(row, error))
+    native = errors.native_error(row, error)
+    if errors.has_retry_header:
+        native = evolve(native, headers={**native.headers, "x-should-retry": "false"})
+    return Refusal(error.message, native, errors.native_event(row, error))
 
 
 def _unknown_path(method: str, path: str) -> Refused:
