@@ -19,6 +19,7 @@ import gc
 import resource
 import signal
 import socket
+import sys
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from inspect import isawaitable
@@ -40,6 +41,9 @@ AppFactory: TypeAlias = Callable[[ServerState], AsgiApp | Awaitable[AsgiApp]]
 """Builds the app of a worker, on the worker's event loop. What it raises ends the start."""
 _OTHER_FILES = 128
 """File descriptors that are not for connections: stores, upstream calls have their own pool."""
+SWITCH_INTERVAL_S = 0.001
+"""After so long a thread that judges a long text hands over the interpreter's lock, for which the
+event loop waits at each of its turns: Python's 5 ms are half of what the loop may be late."""
 _NEW_OBJECTS = 10_000
 """New objects at which the collector begins. Python's 700 are fewer than what a few dozen calls in
 flight hold: it would look through all of them, and again, and find nothing to collect."""
@@ -113,6 +117,7 @@ async def _run(
         worker = await _started_before_stop(listening, app_factory, state)
         if worker is not None:
             _spare_collector()
+            sys.setswitchinterval(SWITCH_INTERVAL_S)
             on_ready()
             await state.until_stopped()
             await worker.drain()

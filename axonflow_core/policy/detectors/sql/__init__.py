@@ -61,7 +61,7 @@ def _parsed(
     """A detector for statements. `kinds` are looked for in what does not parse."""
     hint = f"{hint_of(kinds)}|{statements.VERBS}"
     made = detector(Mode.SQL, hint, statements.finder_of(is_wrong, finder_of(kinds)))
-    return evolve(made, load=statements.check_installed)
+    return evolve(made, load=statements.load)
 
 
 _in_dangers = finder_of(DANGERS)

@@ -7,11 +7,11 @@ A text of statements is usual SQL, with quotes, conditions and unions, so that p
 much in it. Its tree says what they cannot: that a condition is always true, that a query is
 followed by a statement that changes something, that nothing restricts a `delete`.
 
-sqlglot parses. It is imported with the first text of statements, which takes 0.3 s, and reads some
-100 characters in a millisecond: longer texts than `MAX_PARSED`, and the parts of long ones that
-have other forms, are searched with patterns. It is told nothing of the database, so that a text is
-read in the first dialect that takes it; what only MySQL runs of a comment (`/*!…*/`) is searched
-with patterns, too.
+sqlglot parses. It is imported when a policy is built, which takes 0.3 s, and reads some 100
+characters in a millisecond: longer texts than `MAX_PARSED`, and the parts of long ones that have
+other forms, are searched with patterns. It is told nothing of the database, so that a text is read
+in the first dialect that takes it, and a long one in few (`_MAX_READ`); what only MySQL runs of a
+comment (`/*!…*/`) is searched with patterns, too.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Iterator, Sequence
-from importlib.util import find_spec
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from weakref import WeakKeyDictionary
@@ -39,6 +38,8 @@ VERBS = (
 )
 """What every statement that is looked for begins with, in any case."""
 _VERB = re.compile(VERBS.encode(), re.IGNORECASE)
+_MAX_READ = 2 * MAX_PARSED
+"""Bytes that are parsed in all dialects together: 0.4 s."""
 _DIALECTS = ("", "postgres", "mysql", "tsql", "oracle", "sqlite", "bigquery", "snowflake")
 """In the order in which they are tried; the first is sqlglot's own, which takes most of all."""
 _HOSTILE_FUNCTIONS = frozenset(
@@ -129,11 +130,13 @@ def _bytes(text: str, characters: int) -> int:
     return len(text[:characters].encode("utf-8", "surrogatepass"))
 
 
-def check_installed() -> None:
-    """Raise `ConfigError` where sqlglot is not installed."""
-    if find_spec("sqlglot") is None:
+def load() -> None:
+    """Import the parser. Raises `ConfigError` where sqlglot is not installed."""
+    try:
+        import sqlglot  # noqa: F401
+    except ImportError:
         message = "policies need the package sqlglot, which is not installed"
-        raise ConfigError(message, hint='pip install "axonflow-core[server]"')
+        raise ConfigError(message, hint='pip install "axonflow-core[server]"') from None
 
 
 def parsed(text: str) -> Sequence[Statement] | None:
@@ -145,7 +148,7 @@ def parsed(text: str) -> Sequence[Statement] | None:
     statement = (exp.Query, exp.DML, exp.DDL, exp.Command, exp.Drop, exp.Alter, exp.TruncateTable)
     others = (exp.Transaction, exp.Commit, exp.Rollback, exp.Set, exp.Use, exp.Describe)
     rights = (exp.Grant, exp.Revoke, exp.Execute, exp.Pragma, exp.Show, exp.Kill, exp.Analyze)
-    for dialect in _DIALECTS:
+    for dialect in _DIALECTS[: _MAX_READ // max(1, len(text))]:
         try:
             trees = sqlglot.parse(text, read=dialect)
             tokens = sqlglot.tokenize(text, read=dialect)
