@@ -214,6 +214,28 @@ def test_of_several_users_of_curl_the_first_is_found() -> None:
     assert ("curl_auth_user", f"admin:{GENERAL}") in found(text)
 
 
+NOTE = "# a note\n"
+MANIFEST_VALUE = "password: c2VjcmV0LW9mLXRoZS1kYXRhYmFzZQ=="
+
+
+@pytest.mark.parametrize(
+    ("text", "is_found"),
+    [
+        (f"kind: Secret\ndata:\n  {MANIFEST_VALUE}\n", True),
+        (f"data:\n  {MANIFEST_VALUE}\nkind: 'Secret'\n", True),
+        (f"kind: Secret\n{NOTE * 20}data:\n  {MANIFEST_VALUE}\n", True),
+        (f"kind: Secret\n{NOTE * 500}data:\n  {MANIFEST_VALUE}\n", False),
+        (f"kind: Secret\ndata:\n{NOTE * 500}  {MANIFEST_VALUE}\n", False),
+        (f"kind: ConfigMap\ndata:\n  {MANIFEST_VALUE}\nname: secret\n", False),
+        (f"kind: Secret\nmetadata:\n  {MANIFEST_VALUE}\n", False),
+    ],
+)
+def test_a_value_of_a_manifest_is_found_near_its_kind_and_its_data(
+    text: str, is_found: bool
+) -> None:
+    assert (("kubernetes_secret_yaml", MANIFEST_VALUE) in found(text)) is is_found
+
+
 # ── keys in PEM ───────────────────────────────────────────────────────────────────────────────────
 
 BODY = "\n".join(encoded(RANDOM, 48) for _ in range(10))

@@ -18,9 +18,10 @@ A name before a label is not read at all: for RE2 that would be fifty states at 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple, Protocol
 
+from axonflow_core.policy.detectors.secrets import kubernetes
 from axonflow_core.policy.detectors.secrets.gitleaks import SecretRule
+from axonflow_core.policy.detectors.secrets.sightings import Candidate, Form, Sighting
 from axonflow_core.policy.patterns import Regexp, capturing, compiled, united
 
 _SIGN = r"[\d+/\x{17f}\x{212a}]"
@@ -58,37 +59,6 @@ _MAX_NAME = 40
 """Bytes of the longest name with a label that may stand where a secret would."""
 _LEAST = 6
 """Bytes of the shortest secret: a smaller group is a part of one, or of what is around it."""
-
-
-class Candidate(NamedTuple):
-    """What may be a secret, in bytes of a text."""
-
-    start: int
-    end: int
-    match: tuple[int, int]
-    """The span of all that the pattern matches, its label included."""
-
-
-class Sighting(NamedTuple):
-    """Where a candidate may be, in bytes of a text."""
-
-    value: tuple[int, int]
-    """The span that a secret is in; empty where there is none."""
-    match: tuple[int, int]
-    """The span of what was searched for."""
-
-
-class Form(Protocol):
-    """How the secrets of a rule are found."""
-
-    def search(self, data: bytes, position: int) -> Sighting | None:
-        """The first sighting from `position` on."""
-
-    def candidate(self, data: bytes, sighting: Sighting) -> Candidate | None:
-        """What may be a secret there, if anything."""
-
-    def behind(self, data: bytes, sighting: Sighting) -> int:
-        """Where the next sighting may begin if this one is of no secret."""
 
 
 class TokenForm:
@@ -187,6 +157,8 @@ class LabelledForm:
 
 def form_of(rule: SecretRule) -> Form:
     """How the secrets of `rule` are found, compiled."""
+    if rule.id == kubernetes.RULE:
+        return kubernetes.KubernetesForm(rule)
     return LabelledForm(rule) if rule.is_labelled else TokenForm(rule)
 
 

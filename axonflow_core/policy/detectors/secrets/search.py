@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from axonflow_core.policy.detectors.secrets.forms import Form, Sighting, form_of
+from axonflow_core.policy.detectors.secrets.forms import form_of
 from axonflow_core.policy.detectors.secrets.gitleaks import GENERAL, SecretRule
+from axonflow_core.policy.detectors.secrets.sightings import Form, Sighting
 from axonflow_core.policy.detectors.secrets.weighing import Scale
 from axonflow_core.policy.searches import MAX_SPANS, Spans
 from axonflow_core.policy.views import View
@@ -59,9 +60,8 @@ class SecretSearch:
         while len(spans) < MAX_SPANS and (sighting := form.search(data, position)) is not None:
             start, end = sighting.value
             value, secret = data[start:end], None
-            effort -= 1
+            effort -= 2
             if value not in refused:
-                effort -= 1
                 if scale.may_be_secret(value):
                     effort -= 2
                     secret = self._secret(data, sighting)

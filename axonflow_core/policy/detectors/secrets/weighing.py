@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from functools import cache, lru_cache
 from math import log2
 
-from axonflow_core.policy.detectors.secrets.forms import Candidate
 from axonflow_core.policy.detectors.secrets.gitleaks import GENERAL, SecretRule, allowed_by_all
+from axonflow_core.policy.detectors.secrets.sightings import Candidate
 from axonflow_core.policy.patterns import Regexp, capturing, quoted
 
 LEAST_ENTROPY = 2.0
