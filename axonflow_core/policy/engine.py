@@ -52,7 +52,7 @@ from axonflow_core.policy.rules import (
     Severity,
     Verdict,
 )
-from axonflow_core.policy.searches import Spans, find_pattern
+from axonflow_core.policy.searches import Spans, TooDear, find_pattern
 from axonflow_core.policy.views import View, views_of
 
 if TYPE_CHECKING:
@@ -264,7 +264,7 @@ class Policy:
                 try:
                     spans = search.find(view)
                 except Exception as error:
-                    failed[number] = self._failed(search, label, f"raised {_origin(error)}")
+                    failed[number] = self._failed(search, label, _why(error))
                     continue
                 if spans:
                     found.setdefault(number, Places(length)).add(view, spans)
@@ -367,12 +367,18 @@ def _digest(rules: Iterable[Rule], detectors: Iterable[Detector], others: Json) 
         [
             [
                 *(one.type, one.category, one.action, one.severity, one.origin),
-                *(one.pattern, one.hint, *one.keywords, *one.modes),
+                *(one.pattern, *one.others, one.hint, *one.keywords, *one.modes),
             ]
             for one in detectors
         ],
     ]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, TooDear):
+        return "found more candidates in a text than it checks"
+    return f"raised {_origin(error)}"
 
 
 def _origin(error: Exception) -> str:

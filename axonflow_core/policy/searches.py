@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import TypeAlias
 
@@ -19,6 +19,22 @@ Find: TypeAlias = Callable[[View], Spans]
 MAX_SPANS = 1_000
 """The spans of one search. RE2 searches once in linear time, and may read to the end of the text
 for each span."""
+
+
+class TooDear(Exception):
+    """A text has more candidates than are checked. It cannot be judged: what is wanted could be one
+    of the others."""
+
+
+def together(spans: Iterable[tuple[int, int]]) -> Spans:
+    """The spans in ascending order, those that overlap as one."""
+    joined: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if joined and start < joined[-1][1]:
+            joined[-1] = joined[-1][0], max(end, joined[-1][1])
+        else:
+            joined.append((start, end))
+    return joined
 
 
 def pattern_of(rule: Rule) -> str:

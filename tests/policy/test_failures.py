@@ -354,3 +354,32 @@ def test_texts_that_are_too_long_together_are_stopped_unread(phase: Phase) -> No
     assert decision.rules == (OVERSIZE,)
     assert decision.reason == "The texts have more than 1,024 characters together."
     assert decision.texts == decision.kept == {}
+
+
+# ── too many candidates ───────────────────────────────────────────────────────────────────────────
+
+CANDIDATE = "999.999.999.999 "
+"""What is looked at, and is no address."""
+
+
+def test_a_text_with_more_candidates_than_are_checked_is_not_judged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    decision = decided(policy_of(), CANDIDATE * 20_000)
+    assert decision.verdict is Verdict.ERROR
+    assert errors_of(decision) == [("ip_address", "messages.0", Action.BLOCK)]
+    assert "ip_address could not be evaluated: it found more candidates in a text" in caplog.text
+    assert CANDIDATE.strip() not in caplog.text
+
+
+def test_where_a_detector_may_fail_others_judge_a_text_with_too_many_candidates() -> None:
+    policy = policy_of(on_errors={"ip_address": ALLOW})
+    decision = decided(policy, CANDIDATE * 20_000 + TEXT)
+    assert decision.verdict is Verdict.BLOCKED
+    assert ("ip_address", "messages.0", Action.LOG) in errors_of(decision)
+
+
+def test_what_is_found_is_no_effort_and_some_candidates_are_none() -> None:
+    decision = decided(policy_of(), "192.168.77.9 " * 20_000)
+    assert not errors_of(decision)
+    assert not errors_of(decided(policy_of(), CANDIDATE * 2_000))

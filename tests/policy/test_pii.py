@@ -5,13 +5,20 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from random import Random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from axonflow_core.config.values import PoliciesConfig
 from axonflow_core.policy.detectors import DETECTORS
+from axonflow_core.policy.detectors.numbers import luhn, luhn_runs
+from axonflow_core.policy.detectors.pii import accounts, dialling
 from axonflow_core.policy.engine import Policy
-from axonflow_core.policy.rules import Phase
+from axonflow_core.policy.rules import Phase, Verdict
 
 from .generated import NATIONAL
 
@@ -416,3 +423,89 @@ def test_a_telephone_with_its_country_may_stand_before_other_numbers(
     policy: Policy, behind: str
 ) -> None:
     assert ("phone", "+44 121 234 6725") in found(policy, f"a1/+44 121 234 6725{behind} b")
+
+
+# ── texts full of numbers ─────────────────────────────────────────────────────────────────────────
+
+
+def lines(line: Callable[[Random, int], str]) -> str:
+    """100 KB of lines, each made of random numbers and its own."""
+    random, made = Random(14), list[str]()
+    while sum(map(len, made[:1])) * len(made) < 100_000:
+        made.append(line(random, len(made)))
+    return "\n".join(made)
+
+
+ORDINARY: Mapping[str, Callable[[Random, int], str]] = {
+    "a log": lambda random, n: (
+        f"2026-{n % 12 + 1:02}-0{n % 9 + 1} 0{n % 9}:{n % 60:02}:07 127.0.0.1 took {n} ms"
+    ),
+    "a table": lambda random, n: " ".join(str(random.randrange(1_000)) for _ in range(20)),
+    "products": lambda random, n: f"40{random.randrange(10**11):011};{n}",
+    "timestamps": lambda random, n: f'{{"ts": {1_780_000_000_000 + 977 * n}, "v": {n}}}',
+    "coordinates": lambda random, n: f"[{random.uniform(-180, 180):.6f}, {n / 99:.6f}]",
+    "times": lambda random, n: f"{n % 24:02}:{n % 60:02}:{n % 59:02}",
+    "identifiers": lambda random, n: f"{random.choice('ABXZ')}Q{random.randrange(10**6):06}",
+    "dates": lambda random, n: f"0{n % 9 + 1}.{n % 12 + 1:02}.2026",
+}
+
+
+@pytest.mark.parametrize("line", ORDINARY.values(), ids=ORDINARY)
+def test_a_long_text_full_of_numbers_is_judged(
+    policy: Policy, line: Callable[[Random, int], str]
+) -> None:
+    decision = policy.evaluate(Phase.REQUEST, {"text": f"{lines(line)}\nSSN 123-45-6789"})
+    assert "us_ssn" in {finding.rule for finding in decision.findings}
+    assert decision.verdict is Verdict.BLOCKED
+
+
+ROW = " ".join(str(number) for number in range(100, 160))
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        (f"{ROW}\n+49 30 901820", "+49 30 901820"),
+        (f"{ROW} +49 30 901820", "+49 30 901820"),
+        (f"{ROW}\ncall 030 901820 now", "030 901820"),
+        (f"{ROW} 030 90 18 20 office", "030 90 18 20"),
+    ],
+)
+def test_a_telephone_number_behind_a_row_of_numbers_is_found(
+    policy: Policy, text: str, number: str
+) -> None:
+    assert any(rule == "phone" and number in words for rule, words in found(policy, text))
+
+
+def test_a_row_of_numbers_has_no_telephone_number(policy: Policy) -> None:
+    assert "phone" not in dict(found(policy, ROW))
+
+
+def test_the_countries_that_an_iban_may_begin_with_are_those_of_the_registry() -> None:
+    registry = import_module("stdnum.numdb").get("iban").prefixes
+    assert sorted(accounts.COUNTRIES.split()) == sorted(name for _, name, *_ in registry)
+
+
+@given(st.lists(st.text("0123456789", min_size=1, max_size=24), max_size=30))
+def test_of_many_numbers_those_are_looked_at_whose_last_digit_is_right(numbers: list[str]) -> None:
+    data = " ".join(numbers).encode()
+    right = [data[start:end] for start, end in luhn_runs(data, 12, 19)]
+    wanted = [one.encode() for one in numbers if 12 <= len(one) <= 19]
+    assert right == [one for one in wanted if luhn(one) == 0]
+
+
+@pytest.mark.thorough
+def test_a_number_with_its_country_is_one_where_the_library_says_so() -> None:
+    """The library's own examples, each as it is, with the prefix of its country, and cut."""
+    phonenumbers = dialling.library()
+    is_valid = phonenumbers.is_valid_number
+    for region in phonenumbers.SUPPORTED_REGIONS:
+        prefix = phonenumbers.PhoneMetadata.metadata_for_region(region).national_prefix or ""
+        example = phonenumbers.example_number(region)
+        national = phonenumbers.national_significant_number(example)
+        for digits in (national, prefix + national, national[:-1], national[::-1]):
+            number = f"{example.country_code}{digits}"
+            expected = is_valid(phonenumbers.parse(f"+{number}"))
+            assert dialling.is_international(number) >= expected, number
+            if digits == national:
+                assert dialling.is_international(number) is expected is True

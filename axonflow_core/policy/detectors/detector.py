@@ -5,6 +5,10 @@ a finding, if any: the digits of a card have to end in their check digit. Where 
 what is looked for, `find` searches instead. Every text with a finding matches the detector's `hint`
 or has one of its `keywords`, so that nearly every text is spared the search itself.
 
+What a pattern matches is checked in Python, for microseconds each, and a hostile text has one every
+few bytes. So what is refused costs effort, and a text that takes more than it has is not judged:
+the detector fails. Of an ordinary text less is refused.
+
 Several detectors may have one type, each for modes of its own: what is suspicious in the value of
 a parameter can be quite usual in an answer.
 """
@@ -12,7 +16,7 @@ a parameter can be quite usual in an answer.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import TypeAlias
 
@@ -21,12 +25,20 @@ from attrs import field
 from axonflow_core.frozen import frozen
 from axonflow_core.policy.patterns import Regexp, compiled, quoted
 from axonflow_core.policy.rules import Action, Mode, Severity
-from axonflow_core.policy.searches import MAX_SPANS, Find, Spans
+from axonflow_core.policy.searches import MAX_SPANS, Find, Spans, TooDear, together
+from axonflow_core.policy.views import View
 
 Accept: TypeAlias = Callable[[bytes, int, int], tuple[int, int] | None]
-"""(text, start, end of a candidate) -> start and end of what is found in it; None for nothing."""
+"""(text, start, end of a candidate) -> start and end of what is found in it; None for nothing.
+Where nothing is found behind it either, as in a row of numbers: where the search goes on, twice."""
+
+More: TypeAlias = Callable[[bytes], Spans]
+"""text -> candidates, in ascending order."""
 
 EVERYWHERE = tuple(Mode)
+_EFFORT_US, _MB = 32_000, 1_048_576
+"""What may be refused of a text of a megabyte or less, in microseconds that it takes; of a longer
+one it is more by its length."""
 
 
 def whole(data: bytes, start: int, end: int) -> tuple[int, int]:
@@ -56,7 +68,13 @@ class Detector:
     case."""
     pattern: str = ""
     """The RE2 pattern of candidates; empty where `find` searches."""
+    others: tuple[str, ...] = ()
+    """Further ones, each searched for by itself: one automaton for all would be too large."""
     accept: Accept = field(default=whole)
+    more: More | None = None
+    """Finds candidates that a pattern finds too many of."""
+    cost_us: int = 5
+    """What it takes to refuse a candidate, in microseconds of a machine of 2026."""
     overlaps: bool = False
     """Whether a finding may begin inside another: groups of digits can be read in several ways."""
     load: Callable[[], object] | None = None
@@ -76,16 +94,45 @@ class Detector:
         """The function that searches, with its pattern compiled: the same one for all policies."""
         if self.load is not None:
             self.load()
-        return self.find or _finder(self.pattern, self.accept, self.overlaps)
+        return self.find or _finder(
+            (self.pattern, *self.others), self.accept, self.more, self.cost_us, self.overlaps
+        )
 
 
 @lru_cache(maxsize=1_024)
-def _finder(pattern: str, accept: Accept, overlaps: bool) -> Find:
-    regexp = compiled(pattern)
-    return lambda view: _accepted(regexp, accept, view.data, overlaps=overlaps)
+def _finder(
+    patterns: Sequence[str], accept: Accept, more: More | None, cost_us: int, overlaps: bool
+) -> Find:
+    regexps = [compiled(pattern) for pattern in patterns]
+
+    def find(view: View) -> Spans:
+        data, effort, spans = view.data, _Effort(len(view.data), cost_us), list[tuple[int, int]]()
+        for regexp in regexps:
+            spans += _accepted(regexp, accept, effort, data, overlaps=overlaps)
+        if more is not None:
+            spans += _accepted_of(more(data), accept, effort, data)
+        return (sorted(spans) if overlaps else together(spans))[:MAX_SPANS]
+
+    return find
 
 
-def _accepted(regexp: Regexp, accept: Accept, data: bytes, *, overlaps: bool) -> Spans:
+class _Effort:
+    """How many candidates of a text may still be refused."""
+
+    def __init__(self, length: int, cost_us: int) -> None:
+        """`length` of the text, in bytes."""
+        self._left = _EFFORT_US * max(length, _MB) // _MB // cost_us
+
+    def refuse(self) -> None:
+        """Refuse one more. Raises `TooDear` where that is too many."""
+        if not self._left:
+            raise TooDear
+        self._left -= 1
+
+
+def _accepted(
+    regexp: Regexp, accept: Accept, effort: _Effort, data: bytes, *, overlaps: bool
+) -> Spans:
     """What is accepted of the candidates. Behind one that is refused the next one may begin at its
     second word, as a card does behind a year; where findings overlap, behind every one."""
     spans: list[tuple[int, int]] = []
@@ -93,13 +140,26 @@ def _accepted(regexp: Regexp, accept: Accept, data: bytes, *, overlaps: bool) ->
     while len(spans) < MAX_SPANS and (match := regexp.search(data, position)) is not None:
         start, end = match.span()
         span = accept(data, start, end)
-        if span is not None:
+        if span is None or span[0] == span[1]:
+            effort.refuse()
+        else:
             spans.append(span)
         if span is None or overlaps:
             position = _second_word(data, start, end)
         else:
             position = max(span[1], start + 1)
     return spans
+
+
+def _accepted_of(
+    candidates: Spans, accept: Accept, effort: _Effort, data: bytes
+) -> Iterator[tuple[int, int]]:
+    for start, end in candidates:
+        span = accept(data, start, end)
+        if span is None:
+            effort.refuse()
+        else:
+            yield span
 
 
 _WORD = re.compile(rb"\w*\W*")

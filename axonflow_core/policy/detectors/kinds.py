@@ -27,7 +27,7 @@ from attrs import field
 from axonflow_core.frozen import frozen
 from axonflow_core.policy.detectors.detector import Accept, whole
 from axonflow_core.policy.patterns import Possible, Regexp, compiled, possible_of, united
-from axonflow_core.policy.searches import MAX_SPANS, Find, Spans
+from axonflow_core.policy.searches import MAX_SPANS, Find, Spans, together
 from axonflow_core.policy.views import View
 
 S = r"[\s+]*"
@@ -103,7 +103,7 @@ def finder_of(kinds: Sequence[Kind], *, comments: bool = True) -> Find:
                     for first, last in _accepted(regexp, kind.accept, piece):
                         if least <= first and last <= most:
                             spans.append((start + first, start + last))
-        return merged(spans)[:MAX_SPANS]
+        return together(spans)[:MAX_SPANS]
 
     return find
 
@@ -141,17 +141,6 @@ def _accepted(regexp: Regexp, accept: Accept, data: bytes) -> Iterator[tuple[int
             found += 1
             position = max(end, span[1])
             yield span
-
-
-def merged(spans: Iterable[tuple[int, int]]) -> Sequence[tuple[int, int]]:
-    """The spans in ascending order, those that overlap as one."""
-    together: list[tuple[int, int]] = []
-    for start, end in sorted(spans):
-        if together and start < together[-1][1]:
-            together[-1] = together[-1][0], max(end, together[-1][1])
-        else:
-            together.append((start, end))
-    return together
 
 
 def behind_open_quote(data: bytes, start: int, end: int) -> tuple[int, int] | None:

@@ -25,6 +25,9 @@ _IS_OTHERS = re.compile(rb"\+\Z|\b[A-Za-z]{2}(?:\d\d(?:[ \t][0-9A-Za-z]{1,4})*[ 
 _IS_JOINED = re.compile(rb"(?:[\w./:-]|- )\Z")
 _DOUBLED = bytes.maketrans(b"0123456789", b"0246813579")
 """Digit -> the sum of the digits of its double."""
+_VALUE_OF_DIGIT = bytes.maketrans(b"0123456789", bytes(range(10)))
+_MODULO_10 = bytes(byte % 10 for byte in range(256))
+_RUN = re.compile(rb"\b\d{7,}\b")
 
 
 def digits(data: bytes, start: int, end: int) -> bytes:
@@ -58,6 +61,37 @@ def luhn(number: bytes) -> int:
     """Luhn's sum of the digits (ISO/IEC 7812-1), 0 where the last one is right."""
     backwards = number[::-1]
     return (sum(backwards[::2]) + sum(backwards[1::2].translate(_DOUBLED)) - 48 * len(number)) % 10
+
+
+def luhn_runs(data: bytes, least: int, most: int) -> Sequence[tuple[int, int]]:
+    """The digits in one piece, from `least` to `most` of them, whose last one is right for Luhn.
+
+    Nine of ten are none. So all of one length are summed at once, digit by digit, in integers that
+    have a byte for each: a text full of numbers takes 0.4 us for each.
+    """
+    by_length: dict[int, list[int]] = {}
+    for match in _RUN.finditer(data):
+        start, end = match.span()
+        if least <= end - start <= most:
+            by_length.setdefault(end - start, []).append(start)
+    return sorted(
+        (start, start + length)
+        for length, starts in by_length.items()
+        for start, is_wrong in zip(starts, _luhn_sums(data, starts, length), strict=True)
+        if not is_wrong
+    )
+
+
+def _luhn_sums(data: bytes, starts: Sequence[int], length: int) -> bytes:
+    """Luhn's sum for each number of that length, modulo 10: at most 19 times 9, which is a byte."""
+    together = b"".join([data[start : start + length] for start in starts])
+    total = 0
+    for place in range(length):
+        column = together[place::length]
+        is_doubled = (length - place) % 2 == 0
+        column = column.translate(_DOUBLED) if is_doubled else column
+        total += int.from_bytes(column.translate(_VALUE_OF_DIGIT), "big")
+    return total.to_bytes(len(starts), "big").translate(_MODULO_10)
 
 
 @cache

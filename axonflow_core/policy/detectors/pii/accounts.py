@@ -14,9 +14,24 @@ from axonflow_core.policy.rules import Action, Severity
 
 # ── IBAN ──────────────────────────────────────────────────────────────────────────────────────────
 
-_IBAN = r"\b(?:[A-Za-z]{2}|[A-Z]{2}[\s.-])\d\d[\s.-]?[0-9A-Za-z]{4}"
-"""The beginning of an IBAN."""
+COUNTRIES = (
+    "AD AE AL AT AZ BA BE BG BH BI BR BY CH CR CY CZ DE DJ DK DO EE EG ES FI FK FO FR GB GE GI GL"
+    " GR GT HN HR HU IE IL IQ IS IT JO KW KZ LB LC LI LT LU LV LY MC MD ME MK MN MR MT MU NI NL NO"
+    " OM PK PL PS PT QA RO RS RU SA SC SD SE SI SK SM SO ST SV TL TN TR UA VA VG XK YE"
+)
+"""Those with IBANs, so that few other words are candidates. Source: as of their lengths."""
+_COUNTRY = "|".join(COUNTRIES.split())
+_IBAN = (
+    rf"\b(?:(?i:{_COUNTRY})|(?:{_COUNTRY})[\s.-])\d\d[\s.-]?[0-9A-Za-z]{{4}}"
+    r"(?:[\s.-]?[0-9A-Za-z]){7}"
+)
+"""The beginning of an IBAN, as long as the shortest one."""
 _SIZES = re.compile(r"(\d+)!")
+_VALUES = {
+    ord(character): str(int(character, 36))
+    for character in "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+}
+_SEPARATORS = b" \t\r\n\f\v.-"
 
 
 @cache
@@ -40,10 +55,15 @@ def _iban(data: bytes, start: int, end: int) -> tuple[int, int] | None:
     (ISO 13616)."""
     shape = _shapes().get(data[start : start + 2].upper())
     match = shape.match(data, start) if shape else None
-    number = b"".join(match[0].split()).decode() if match else ""
-    if match is None or not standard("iban").is_valid(number, check_country=False):
+    if match is None or not _is_checked(match[0].translate(None, _SEPARATORS)):
         return None
-    return match.span()
+    number = b"".join(match[0].split()).decode()
+    return match.span() if standard("iban").is_valid(number, check_country=False) else None
+
+
+def _is_checked(number: bytes) -> bool:
+    """Whether the check digits are right: all that most candidates are asked, for a microsecond."""
+    return int("".join(map(_VALUES.__getitem__, number[4:] + number[:4]))) % 97 == 1
 
 
 # ── accounts and routing numbers of the United States ─────────────────────────────────────────────
@@ -113,6 +133,7 @@ DETECTORS = (
         pattern=r"\b(?:[13][1-9A-HJ-NP-Za-km-z]{25,34}|(?:bc1|BC1)[0-9A-Za-z]{11,71})\b",
         hint=ADDRESS,
         accept=_wallet,
+        cost_us=14,
         load=lambda: standard("bitcoin"),
     ),
 )

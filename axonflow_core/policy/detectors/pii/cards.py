@@ -16,6 +16,7 @@ from axonflow_core.policy.detectors.numbers import (
     digits,
     is_part_of_longer,
     luhn,
+    luhn_runs,
 )
 from axonflow_core.policy.detectors.pii.hints import NINE_DIGITS
 from axonflow_core.policy.detectors.pii.labels import words_before
@@ -104,9 +105,11 @@ DETECTORS = (
         pattern=rf"\b(?:\d{{4}}{_S}\d{{4}}{_S}\d{{4}}{_S}\d{{4}}{_S}\d{{1,3}}"
         rf"|\d{{4}}{_S}(?:\d{{4}}{_S}\d{{4}}{_S}\d{{1,7}}|\d{{4}}{_S}\d{{5}}|\d{{6}}{_S}\d{{4,5}})"
         rf"|\d{{4}}{_S}\d{{3}}{_S}\d{{3}}{_S}\d{{3}}"
-        rf"|\d{{6}}{_S}\d{{10}}(?:\d{{3}})?|\d{{8}}{_S}\d{{8}}|\d{{12,19}})\b",
+        rf"|\d{{6}}{_S}\d{{10}}(?:\d{{3}})?|\d{{8}}{_S}\d{{8}})\b",
         hint=NINE_DIGITS,
         accept=_card,
+        cost_us=7,
+        more=lambda data: luhn_runs(data, 12, 19),
         overlaps=True,
     ),
 )

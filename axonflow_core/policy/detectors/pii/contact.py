@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from ipaddress import AddressValueError, IPv4Address, IPv6Address
+from ipaddress import AddressValueError, IPv6Address
 
 from axonflow_core.policy.detectors.detector import Detector
 from axonflow_core.policy.detectors.pii.hints import ADDRESS
@@ -70,16 +70,18 @@ _OWN = frozenset(b"127.0.0.1 255.255.255.255 255.255.255.0 255.255.0.0 255.0.0.0
 def _ipv4(data: bytes, start: int, end: int) -> tuple[int, int] | None:
     """The address, if it is none that every machine has, and no version."""
     address = data[start:end]
-    if address in _OWN or address.startswith(b"0") or _is_joined(data, start, end):
+    if address in _OWN or _is_joined(data, start, end):
         return None
-    try:
-        octets = IPv4Address(address.decode()).packed
-    except AddressValueError:
+    octets = [int(octet) for octet in address.split(b".")]
+    if max(octets) > 255 or _HAS_LEADING_ZERO.search(address):
         return None
     is_like_version = max(octets) <= _MAX_OF_VERSION and not _HAS_PORT.match(data, end)
     if is_like_version or _is_version(data, start):
         return (start, end) if _is_address(data, start) else None
     return start, end
+
+
+_HAS_LEADING_ZERO = re.compile(rb"\b0\d")
 
 
 def _is_joined(data: bytes, start: int, end: int) -> bool:
@@ -120,11 +122,20 @@ def _address(data: bytes, start: int, end: int) -> tuple[int, int] | None:
 
 _APART = r"(?:\A|[^\w.:]|[^0-9A-Fa-f:]:|[G-Zg-z_]\w*:)"
 """Before an address; a word with a colon, `node:`, is no group of one."""
-_IPV4 = r"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}"
-_IPV6 = (
-    r"(?:::|[0-9A-Fa-f]{1,4}:)(?:[0-9A-Fa-f]{0,4}:){0,6}"
-    rf"(?:{_IPV4}|:?[0-9A-Fa-f]{{1,4}}|:)"
+_FIRST = r"(?:12[0-689]|1[013-9]\d|[1-9]\d?|[2-9]\d\d)"
+_OCTET = r"\d{1,3}"
+_IPV4 = (
+    rf"(?:{_FIRST}\.{_OCTET}\.{_OCTET}|127\.(?:{_OCTET}\.[1-9]\d{{0,2}}|[1-9]\d{{0,2}}\.0))"
+    rf"\.{_OCTET}|127\.0\.0\.(?:[02-9]|\d\d{{1,2}})"
 )
+"""Not `127.0.0.1`, which each line of a log may have."""
+_IN_IPV6 = rf"{_OCTET}(?:\.{_OCTET}){{3}}"
+_HEX = r"[0-9A-Fa-f]{1,4}"
+_IPV6 = (
+    rf"(?:{_HEX}:){{7}}{_HEX}|(?:{_HEX}:){{6}}{_IN_IPV6}"
+    rf"|(?:(?:{_HEX}:){{1,7}}|:):(?:(?:{_HEX}:){{0,6}}(?:{_IN_IPV6}|{_HEX}))?"
+)
+"""Eight groups, or two colons in the place of some: a time of day is none."""
 
 # ── hardware ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -164,6 +175,7 @@ DETECTORS = (
         pattern=rf"{_APART}(?:{_IPV4}|{_IPV6})",
         hint=ADDRESS,
         accept=_address,
+        cost_us=6,
     ),
     Detector(
         type="mac_address",

@@ -5,8 +5,8 @@ groups, so that a text full of numbers costs little."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import cache, lru_cache
 from itertools import product
 from typing import Any, NamedTuple, TypeAlias
 
@@ -14,6 +14,8 @@ from axonflow_core.errors import ConfigError
 
 Sizes: TypeAlias = tuple[int, ...]
 """How many digits each group of a number has."""
+HasNumber: TypeAlias = Callable[[str], object]
+"""Whether a region has the number of these digits: None where it has not."""
 
 _REGIONS = (
     "US GB IE AU NZ DE AT CH FR BE NL LU ES PT IT SE NO DK FI PL CZ SK HU RO BG GR HR SI EE LV LT "
@@ -26,34 +28,20 @@ _KINDS = (
 _GROUP = re.compile(r"\((?:\\d|\[[^]]*\])(?:\{(\d+)(?:,(\d+))?\})?\)")
 
 
-class _Region(NamedTuple):
-    """How the numbers of a region look."""
-
-    prefix: str
-    """What people dial first within the region: 0. It is no part of the number."""
-    number: re.Pattern[str]
-    """A number that may have been given to somebody."""
-
-    def has(self, digits: str) -> bool:
-        """Whether the digits are a number, with the prefix or without."""
-        forms = {digits, digits.removeprefix(self.prefix)}
-        return any(self.number.fullmatch(form) for form in forms)
-
-
 class Plans(NamedTuple):
-    """The numbering plans of all regions."""
+    """The numbering plans of all regions: each says whether a number may have been given there."""
 
-    regions: Mapping[str, _Region]
-    by_sizes: Mapping[Sizes, Sequence[_Region]]
+    regions: Sequence[HasNumber]
+    by_sizes: Mapping[Sizes, Sequence[HasNumber]]
     """The sizes of groups -> the regions that write numbers in them."""
 
     def are_given(self, digits: str) -> bool:
         """Whether any region has the number."""
-        return any(region.has(digits) for region in self.regions.values())
+        return any(has(digits) for has in self.regions)
 
     def are_written(self, digits: str, sizes: Sizes) -> bool:
         """Whether a region has the number and writes it in groups of these sizes."""
-        return any(region.has(digits) for region in self.by_sizes.get(sizes, ()))
+        return any(has(digits) for has in self.by_sizes.get(sizes, ()))
 
 
 @cache
@@ -71,33 +59,91 @@ def library() -> Any:
 @cache
 def plans() -> Plans:
     """The plans of the regions, read from libphonenumber's metadata once."""
-    regions: dict[str, _Region] = {}
-    by_sizes: dict[Sizes, dict[str, _Region]] = {}
+    regions: dict[str, HasNumber] = {}
+    by_sizes: dict[Sizes, dict[str, HasNumber]] = {}
     for name in _REGIONS:
         metadata = library().PhoneMetadata.metadata_for_region(name)
-        regions[name] = region = _region(metadata)
+        pattern = f"(?:{metadata.national_prefix or ''})?(?:{_number(metadata)})"
+        regions[name] = has = re.compile(pattern).fullmatch
         for sizes in _sizes(metadata):
-            by_sizes.setdefault(sizes, {})[name] = region
-    return Plans(regions, {sizes: tuple(those.values()) for sizes, those in by_sizes.items()})
+            by_sizes.setdefault(sizes, {})[name] = has
+    written = {sizes: tuple(those.values()) for sizes, those in by_sizes.items()}
+    return Plans(tuple(regions.values()), written)
 
 
-def is_international(text: str, *, may_be_free: bool) -> bool:
-    """Whether a number with its country (`+44 …`) may have been given, or, where that is enough,
-    could be: it is as long as the country's are."""
-    phonenumbers = library()
-    try:
-        number = phonenumbers.parse(text)
-    except phonenumbers.NumberParseException:
-        return False
-    is_one = phonenumbers.is_possible_number if may_be_free else phonenumbers.is_valid_number
-    return bool(is_one(number))
+def is_international(digits: str) -> bool:
+    """Whether a number with its country may have been given. The library takes some 200
+    microseconds to say the same."""
+    country, national = _read(digits)
+    return country is not None and any(map(country.has, country.forms(national)))
 
 
-def _region(metadata: Any) -> _Region:
+def is_long_enough(digits: str) -> bool:
+    """Whether a number with its country is as long as those of the country are."""
+    country, national = _read(digits)
+    return country is not None and any(
+        len(form) in country.lengths for form in country.forms(national)
+    )
+
+
+def _read(digits: str) -> tuple[_Country | None, str]:
+    """The country whose code the digits begin with, and the others."""
+    for size in (1, 2, 3):
+        if country := _country(digits[:size]):
+            return country, digits[size:]
+    return None, ""
+
+
+class _Country(NamedTuple):
+    """How the numbers of a country look that are written with its code."""
+
+    prefix: re.Pattern[str]
+    """What people add though the code stands there, and the library leaves out, or rewrites."""
+    rewritten: str
+    """As what, with references to the groups of `prefix`; empty where it is left out."""
+    has: HasNumber
+    lengths: Collection[int]
+    """How many digits the numbers have."""
+
+    def forms(self, national: str) -> Iterator[str]:
+        """The digits behind the code in each of the ways in which the library reads them."""
+        yield national
+        if prefix := self.prefix.match(national):
+            rest = national[prefix.end() :]
+            yield rest
+            if self.rewritten:
+                yield prefix.expand(self.rewritten) + rest
+
+
+@lru_cache(maxsize=1_024)
+def _country(code: str) -> _Country | None:
+    """The country with this code."""
+    regions = library().COUNTRY_CODE_TO_REGION_CODE.get(int(code), ())
+    if not regions or code.startswith("0"):
+        return None
+    main, *others = (_metadata(region, code) for region in regions)
+    numbers = "|".join(map(_number, (main, *others)))
+    lengths = main.general_desc
+    return _Country(
+        re.compile(main.national_prefix_for_parsing or r"\Z"),
+        main.national_prefix_transform_rule or "",
+        re.compile(numbers).fullmatch,
+        {*lengths.possible_length, *lengths.possible_length_local_only},
+    )
+
+
+def _metadata(region: str, code: str) -> Any:
+    metadata = library().PhoneMetadata
+    if region == "001":
+        return metadata.metadata_for_nongeo_region(int(code))
+    return metadata.metadata_for_region(region)
+
+
+def _number(metadata: Any) -> str:
+    """The pattern of a number that may have been given to somebody in a region."""
     kinds = [getattr(metadata, kind) for kind in _KINDS]
     patterns = [kind.national_number_pattern for kind in kinds if kind is not None]
-    number = "|".join(f"(?:{pattern})" for pattern in patterns if pattern)
-    return _Region(metadata.national_prefix or "", re.compile(number))
+    return "|".join(f"(?:{pattern})" for pattern in patterns if pattern)
 
 
 def _sizes(metadata: Any) -> Iterator[Sizes]:

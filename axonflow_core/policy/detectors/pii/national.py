@@ -44,6 +44,7 @@ class National:
             pattern="|".join(self._patterns()),
             hint=self.hint if self.plain else _LABELS,
             accept=_valid(self.module, "|".join(filter(None, (self.shape, self.plain)))),
+            cost_us=12,
             load=lambda: standard(self.module),
         )
 

@@ -98,5 +98,6 @@ DETECTORS = (
         pattern=behind(_BIRTH_LABELS, _DATE),
         hint=_LABELS,
         accept=labelled(_DATE, _birth),
+        cost_us=8,
     ),
 )

@@ -13,7 +13,12 @@ from typing import NamedTuple
 
 from axonflow_core.policy.detectors.detector import Detector
 from axonflow_core.policy.detectors.numbers import groups_before, groups_behind
-from axonflow_core.policy.detectors.pii.dialling import Sizes, is_international, plans
+from axonflow_core.policy.detectors.pii.dialling import (
+    Sizes,
+    is_international,
+    is_long_enough,
+    plans,
+)
 from axonflow_core.policy.detectors.pii.hints import SEVEN_DIGITS
 from axonflow_core.policy.detectors.pii.labels import behind
 from axonflow_core.policy.rules import Action, Severity
@@ -35,7 +40,15 @@ _REST = r"(?:[ \t.()/\-\x{2010}\x{2013}]{0,3}\d)"
 _ANY = rf"[+(]{{0,2}}\d{_REST}{{6,17}}"
 _WITH_COUNTRY = rf"\+\(?\d{_REST}{{6,17}}"
 _WITH_AREA = rf"(?:\b\d{{1,2}} ?)?\(\d{{1,5}}\){_REST}{{4,12}}"
-_WITH_PREFIX = r"\b0\d{1,5}(?:[ \t.()/-]{1,3}\d{2,9}){1,4}"
+_S = r"[ \t.()/-]"
+_WITH_PREFIX = (
+    rf"\b0(?:\d{{2,5}}{_S}{{1,3}}\d{{2,9}}"
+    rf"|\d[ \t()]{_S}{{0,2}}(?:\d{{2,4}}{_S}{{1,3}}\d{{2,9}}|\d{{5,9}})"
+    rf"|\d[./-]{_S}{{0,2}}(?:\d{{3,4}}{_S}{{1,3}}\d{{2,9}}|\d{{5,9}})"
+    rf"|\d[./-]\d\d[./-]\d\d)(?:{_S}{{1,3}}\d{{2,9}}){{0,3}}"
+)
+"""Neither the end of a date, as in `2024-06-01 12 …`, nor the beginning of a time: each line of a
+log has them."""
 _NORTH_AMERICAN = r"\b(?:(?:1|001)[ .-])?[2-9]\d\d[ .-][2-9]\d\d[ .-]\d{4}"
 _PLAIN = r"\b\d{1,3}(?: \d{2,4}){2,4}"
 _WITH_LABEL_BEHIND = rf"\b\d{{2,15}}(?:[ .-]\d{{2,9}}){{0,4}}{_LABELS_BEHIND}"
@@ -60,6 +73,10 @@ _OF_PHONES = re.compile(
     re.IGNORECASE,
 )
 _DATE = re.compile(rb"(?:19|20)\d\d[./-]\d{1,2}[./-]\d{1,2}|\d{1,2}[./-]\d{1,2}[./-](?:19|20)\d\d")
+
+
+_ROW = re.compile(rb"\d+(?: \d+){7,}")
+_GOES_ON = re.compile(rb"[ \t.()/-]{1,3}\d|[xX]\d|%b" % _LABELS_BEHIND.encode())
 
 
 class _Written(NamedTuple):
@@ -102,7 +119,7 @@ def _phone(data: bytes, start: int, end: int) -> tuple[int, int] | None:
     """The longest number that the candidate begins with, with its extension."""
     candidate = _candidate(data, start, end)
     if candidate is None:
-        return None
+        return _end_of_row(data, start)
     for count in range(len(candidate.groups), candidate.fewest - 1, -1):
         end = candidate.groups[count - 1][1]
         written = _written(data, candidate.start, candidate.groups[:count])
@@ -116,8 +133,20 @@ def _phone(data: bytes, start: int, end: int) -> tuple[int, int] | None:
     return None
 
 
+def _end_of_row(data: bytes, start: int) -> tuple[int, int] | None:
+    """The end of a row of numbers from whose middle the candidate is, in which no other is one;
+    None where it is from no row, or where the last ones may be part of something else."""
+    if not _IS_IN_ROW.search(data, max(0, start - 2), start):
+        return None
+    row = _ROW.match(data, start)
+    return (row.end(), row.end()) if row and not _GOES_ON.match(data, row.end()) else None
+
+
 def _candidate(data: bytes, start: int, end: int) -> _Candidate | None:
     """What may be a number: no day, nothing that belongs to other words or numbers."""
+    is_plain = data[start : start + 1].isdigit() and data[end - 1 : end].isdigit()
+    if is_plain and _JOINED_BEFORE.search(data, max(0, start - 2), start):
+        return None
     extended = _EXTENDED.search(data, start, end)
     end = extended.start() if extended else end
     groups = [match.span() for match in _DIGITS.finditer(data, start, end)]
@@ -168,8 +197,8 @@ def _is_with_country(written: _Written) -> bool:
     """Whether the country has the number, without the prefix that people add for it: `(0)`. With
     that, its length is enough."""
     text = written.text.replace("(0)", "")
-    number = "+" + "".join(filter(str.isdigit, text))
-    return is_international(number, may_be_free=text != written.text)
+    digits = "".join(filter(str.isdigit, text))
+    return is_international(digits) if text == written.text else is_long_enough(digits)
 
 
 def _is_written_so(written: _Written, data: bytes, start: int, end: int) -> bool:
@@ -218,7 +247,6 @@ def _may_be_labelled(written: _Written) -> bool:
 
 
 _WAYS = (
-    behind(_LABELS, rf"{_ANY}(?:x\d+)?"),
     _WITH_LABEL_BEHIND,
     _WITH_COUNTRY,
     _WITH_AREA,
@@ -234,9 +262,11 @@ DETECTORS = (
         action=Action.WARN,
         severity=Severity.MEDIUM,
         description="The text holds a telephone number (personal data).",
-        pattern="|".join(rf"{way}(?:x\d+)?\b" for way in _WAYS),
+        pattern=behind(_LABELS, rf"{_ANY}(?:x\d+)?"),
+        others=("|".join(rf"{way}(?:x\d+)?\b" for way in _WAYS),),
         hint=SEVEN_DIGITS,
         accept=_phone,
+        cost_us=7,
         load=plans,
     ),
 )
