@@ -157,8 +157,9 @@ FAILURES: dict[str, Callable[[View], Any]] = {
 def test_a_detector_that_fails_stops_the_call_in_time(
     find: Callable[[View], Any], caplog: pytest.LogCaptureFixture
 ) -> None:
+    policy = policy_of(guest(find))
     began = time.monotonic()
-    decision = decided(policy_of(guest(find)))
+    decision = decided(policy)
     assert time.monotonic() - began < LIMIT_S + PATIENCE_S
     assert decision.verdict is Verdict.ERROR
     assert errors_of(decision) == [("badge", "messages.0", Action.BLOCK)]
