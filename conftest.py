@@ -39,7 +39,7 @@ MISSING_PLUGINS = tuple(
 )
 HAS_BEDROCK = find_spec("axonflow_bedrock") is not None
 HAS_SERVER = find_spec("sqlalchemy") is not None
-_WITH_BEDROCK = ("tests/together",)
+_WITH_BEDROCK = ("tests/together", "tests/clients")
 _OF_SERVER = (
     *("tests/server", "tests/audit", "tests/governance", "tests/policy", "tests/sdk"),
     "tests/budgets",

@@ -48,6 +48,12 @@ from axonflow import AxonFlow
 with AxonFlow.sync("{url}", client_id="demo", client_secret="{secret}") as client:
     print(client.proxy_llm_call("me", "Why is the sky blue?", "chat").data)
 END
+
+# or any client of a vendor, by its URL and key alone:
+export OPENAI_BASE_URL={url}/v1 OPENAI_API_KEY=demo:{secret}
+export ANTHROPIC_BASE_URL={url} ANTHROPIC_API_KEY=demo:{secret}
+export AWS_ENDPOINT_URL_BEDROCK_RUNTIME={url} AWS_DEFAULT_REGION=us-east-1
+export AWS_ACCESS_KEY_ID=demo AWS_SECRET_ACCESS_KEY={secret}
 """
 
 

@@ -1,5 +1,4 @@
-"""The examples of `docs/clients.md` for clients of OpenAI run as they stand there, but for the
-port."""
+"""The examples of `docs/clients.md` run as they stand there, but for the port."""
 
 from __future__ import annotations
 
@@ -27,6 +26,7 @@ PYTHON = {
     "pydantic_ai_client.py": "pydantic_ai",
     "instructor_client.py": "instructor",
     "llama_index_client.py": "llama_index.llms.openai_like",
+    "boto3_client.py": "boto3",
 }
 """Example -> the module that it needs."""
 SKY = "Why is the sky blue?"
