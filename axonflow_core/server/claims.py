@@ -61,7 +61,7 @@ class Claims(Protocol):
 class OwnClaims:
     """The claims of a worker that is alone: there is nobody to share with."""
 
-    poll_s = 0.0
+    poll_s = 0.1
 
     async def take(self, key: bytes) -> bool:
         return True

@@ -241,20 +241,20 @@ def killed(source: SQLiteDatabase, target: Place, draw: random.Random) -> tuple[
         kills += 1
 
 
-async def kills(source: SQLiteDatabase, target: Place, seed: int) -> None:
-    await record(source, 400)
+async def kills(source: SQLiteDatabase, target: Place, seed: int, *, records: int) -> None:
+    await record(source, records)
     count, pages = killed(source, target, random.Random(seed))
     assert content(target.database) == content(source)
     assert verified(target.database) == verified(source)
     print(f"{count} kills of a copy, seed {seed}: {pages} pages, no gap, no double")  # noqa: T201
-    assert count > 5
+    assert count > 2
 
 
 @pytest.mark.thorough
 async def test_a_copy_that_is_killed_has_neither_gaps_nor_doubles(
     source: SQLiteDatabase, target: Place
 ) -> None:
-    await kills(source, target, seed=1)
+    await kills(source, target, 1, records=60)
 
 
 @pytest.mark.exhaustive
@@ -262,7 +262,7 @@ async def test_a_copy_that_is_killed_has_neither_gaps_nor_doubles(
 async def test_a_copy_that_is_killed_anywhere_has_neither_gaps_nor_doubles(
     source: SQLiteDatabase, seed: int
 ) -> None:
-    await kills(source, on_a_server(), seed=seed)
+    await kills(source, on_a_server(), seed, records=400)
 
 
 async def test_a_copy_that_is_not_whole_is_opened_by_nobody(
