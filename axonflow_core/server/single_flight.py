@@ -227,7 +227,7 @@ class Flights:
             if given is None:
                 given = await asked.call()
             flight.begin_landing()
-            if not flight.aboard or await self._claims.is_awaited(asked.mark):
+            if not flight.aboard or await self._is_awaited(asked.mark):
                 hold = _Hold(_LINGER_S)
                 await self._keep(asked, given)
             elif flight.was_left:
@@ -273,15 +273,16 @@ class Flights:
         mark = asked.mark
         if mark not in self._kept or mark not in self._lingering:
             return False
-        hold = self._lingering.pop(mark)
-        if await self._claims.is_awaited(mark):
-            self._let_go(mark, hold)
-            return False
+        hold: _Hold | None = self._lingering.pop(mark)
         try:
+            if await self._is_awaited(mark):
+                return False
+            hold = None
             await self._audit.transact(lambda transaction: _take_over(transaction, asked, entry))
             self._forget(mark)
         finally:
-            self._let_go(mark)
+            if mark not in self._flights:  # else it is that flight's claim now
+                self._let_go(mark, hold)
         return True
 
     # ── the client ────────────────────────────────────────────────────────────────────────────────
@@ -311,7 +312,7 @@ class Flights:
         """Give the flight up once nobody has wanted it for `grace_s`."""
         ends_at = time.monotonic() + grace_s
         while not flight.aboard:
-            if await self._claims.is_awaited(mark):
+            if await self._is_awaited(mark):
                 ends_at = time.monotonic() + grace_s
             left_s = ends_at - time.monotonic()
             if left_s <= 0:
@@ -434,10 +435,13 @@ class Flights:
 
     async def _is_over(self, mark: bytes, hold: _Hold) -> bool:
         now = time.monotonic()
-        if now >= hold.until:
-            return True
+        return now >= hold.until or (now >= hold.open_at and await self._is_awaited(mark))
+
+    async def _is_awaited(self, mark: bytes) -> bool:
+        """Whether another worker waits for the claim, as far as can be known: an answer that is on
+        record does not wait for a database that is gone."""
         with suppress(AuditError):
-            return now >= hold.open_at and await self._claims.is_awaited(mark)
+            return await self._claims.is_awaited(mark)
         return False
 
 

@@ -26,7 +26,7 @@ from axonflow_core.http.asgi import ClientLeft
 from axonflow_core.keys import Keys, throwaway_keys
 from axonflow_core.policy.rules import Verdict
 from axonflow_core.server import replays
-from axonflow_core.server.claims import Claims, FileClaims
+from axonflow_core.server.claims import Claims, FileClaims, OwnClaims
 from axonflow_core.server.client_request import Answer
 from axonflow_core.server.database_claims import DatabaseClaims
 from axonflow_core.server.delivery import Delivery
@@ -549,6 +549,27 @@ async def test_a_session_that_is_cut_while_nothing_is_asked_is_missed_within_sec
     assert not await two.take(b"k" * 32)
     await one.aclose()
     await two.aclose()
+
+
+class Silent(OwnClaims):
+    """Claims that are not to be had any more once they were taken."""
+
+    async def is_awaited(self, key: bytes) -> bool:
+        raise AuditError("nobody answers")
+
+
+async def test_an_answer_that_is_on_record_is_given_whether_claims_are_to_be_had_or_not(
+    tmp_path: Path, model: Model
+) -> None:
+    place = Place(f"sqlite:///{tmp_path}/audit.db", Silent)
+    async with worker(place, throwaway_keys(), model) as made:
+        first = made.ask()
+        await until(lambda: model.calls > 0)
+        second = made.ask()
+        model.may_answer.set()
+        assert [await first.answer(), await second.answer(is_read=False)] == [b"the answer"] * 2
+        assert await made.ask().answer() == b"the answer"
+    assert model.calls == 1
 
 
 @pytest.mark.thorough
