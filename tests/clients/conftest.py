@@ -16,6 +16,11 @@ RULES = [
     {"result": "rain", "answer": "Take an umbrella."},
     {"when": "weather", "calls": [{"name": "get_weather", "input": {"city": "Oslo"}}]},
     {"when": "list files", "calls": [{"name": "exec_command", "input": {"cmd": "echo rain"}}]},
+    {
+        "when": "think and list",
+        "reasoning": "I list them.",
+        "calls": [{"name": "exec_command", "input": {"cmd": "echo rain"}}],
+    },
     {"when": "secret", "answer": f"It is {SECRET}, and nothing else."},
     {"when": "late", "answer": "So it is. " * 900 + f"It is {SECRET}."},
 ]

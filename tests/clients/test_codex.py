@@ -24,6 +24,7 @@ base_url = "{url}/v1"
 env_key = "AXONFLOW_KEY"
 wire_api = "responses"
 """
+THINKING = 'model_reasoning_effort = "low"\nmodel_supports_reasoning_summaries = true\n'
 AT_ONCE_S = 20
 """Codex waits longer before it asks for the fifth time."""
 
@@ -37,8 +38,9 @@ def modules() -> Path:
 
 @pytest.fixture
 def codex(modules: Path, endpoint: Endpoint, tmp_path: Path) -> Codex:
-    def codex(prompt: str, model: str = "claude") -> Ran:
-        (tmp_path / "config.toml").write_text(CONFIG.format(model=model, url=endpoint.url))
+    def codex(prompt: str, model: str = "claude", settings: str = "") -> Ran:
+        config = settings + CONFIG.format(model=model, url=endpoint.url)
+        (tmp_path / "config.toml").write_text(config)
         command = [str(modules / ".bin" / "codex"), "exec", "--skip-git-repo-check"]
         environment = {"CODEX_HOME": str(tmp_path), "AXONFLOW_KEY": endpoint.key}
         return run([*command, "--sandbox", "danger-full-access", prompt], tmp_path, environment)
@@ -59,6 +61,13 @@ def test_a_command_is_run_and_its_result_answered(codex: Codex, model: str) -> N
 
     assert (ran.returncode, ran.stdout.strip()) == (0, "Take an umbrella."), ran.stderr
     assert "echo rain" in ran.stderr
+
+
+def test_a_model_that_thinks_reads_its_thoughts_again_after_the_command(codex: Codex) -> None:
+    ran = codex("think and list", settings=THINKING)
+
+    assert (ran.returncode, ran.stdout.strip()) == (0, "Take an umbrella."), ran.stderr
+    assert "I list them." in ran.stderr and "reasoning effort: low" in ran.stderr
 
 
 @pytest.mark.parametrize(
