@@ -7,6 +7,8 @@ Codex 0.171.0, recorded on 2026-11-29, of which long texts and schemas are short
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -142,6 +144,12 @@ CODEX: dict[str, Any] = {
 }
 """Codex 0.171.0, the second call of a turn; `apply_patch` is what it offers models of OpenAI's."""
 
+CHOICE: dict[str, Any] = {
+    "type": "allowed_tools",
+    "mode": "required",
+    "tools": [{"type": "function", "name": "exec_command"}],
+}
+
 
 def read(**members: Json) -> CompletionRequest:
     return CODEC.decode_request({"input": "Hi.", **members}, FACTS)
@@ -269,6 +277,44 @@ def test_a_body_of_another_form_is_the_clients_fault(body: Json) -> None:
         CODEC.decode_request(body, FACTS)
 
 
+STRANGE: list[Json] = [None, True, 1, "x", [], {}, ["x"], [None], {"type": "x"}, {"x": []}]
+
+
+def places(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Where in a body something stands."""
+    if at:
+        yield at
+    for key in (
+        value if isinstance(value, dict) else range(len(value) if type(value) is list else 0)
+    ):
+        yield from places(value[key], (*at, key))
+
+
+def put(value: Any, at: tuple[Any, ...], strange: Json) -> Any:
+    if not at:
+        return strange
+    copy = value.copy()
+    copy[at[0]] = put(value[at[0]], at[1:], strange)
+    return copy
+
+
+def test_whatever_stands_anywhere_in_a_body_it_is_read_or_the_clients_fault() -> None:
+    body = {**CODEX, "text": {"format": {"type": "text"}}, "tool_choice": CHOICE}
+    outcomes = Counter[str]()
+    for at in places(body):
+        for strange in STRANGE:
+            changed = put(body, at, strange)
+            try:
+                CODEC.decode_request(changed, FACTS)
+            except MalformedRequest:
+                outcomes["malformed"] += 1
+            else:
+                outcomes["read"] += 1
+                encode_response(ANSWER, Asked.of(changed))
+
+    assert min(outcomes["malformed"], outcomes["read"]) > 200, outcomes
+
+
 def test_instructions_come_before_what_the_system_says() -> None:
     developer = {"role": "developer", "content": "Be kind."}
     request = read(instructions="Be brief.", input=[developer, {"role": "user", "content": "Hi."}])
@@ -315,12 +361,7 @@ def test_parameters_have_their_neutral_names() -> None:
 
 
 def test_allowed_tools_are_those_that_are_offered() -> None:
-    allowed = {
-        "type": "allowed_tools",
-        "mode": "required",
-        "tools": [{"type": "function", "name": "exec_command"}],
-    }
-    request = read(tools=CODEX["tools"], tool_choice=allowed)
+    request = read(tools=CODEX["tools"], tool_choice=CHOICE)
 
     assert [tool.name for tool in request.tools if isinstance(tool, Tool)] == ["exec_command"]
     assert request.tool_choice == ToolChoice(ToolChoiceMode.ANY)
