@@ -10,7 +10,7 @@ One automaton for patterns that repeat grows with what a text makes of them toge
                 has none
 
 Where one of them matches, its keywords and hints are searched for one by one, from there on. A text
-in which nothing is found is read by each automaton once: 1 KB of prose takes 5 us. Long noise is
+in which nothing is found is read by each automaton once: 1 KB of prose takes 10 us. Long noise is
 searched for each hint at once, as it has most of them.
 """
 
