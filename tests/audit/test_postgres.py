@@ -19,6 +19,7 @@ import psycopg
 from postgres_server import CUT, Postgres
 
 from axonflow_core.audit.batch import Transaction
+from axonflow_core.audit.connection import WriterConnection
 from axonflow_core.audit.databases import postgres as database_module
 from axonflow_core.audit.databases.urls import database_of
 from axonflow_core.audit.places import Filter
@@ -180,6 +181,24 @@ async def test_a_writer_that_says_that_it_lives_keeps_its_streams(
         await one.append(call(id="open", kind=Kind.OPENED))
         async with opened(database_of(url)):
             assert postgres.run("SELECT 1 FROM records WHERE closes = 'open'", url=url) == []
+
+
+@pytest.mark.thorough
+async def test_a_writer_that_pauses_in_its_turn_loses_it(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_module, "PAUSE_S", 1)
+    database = database_of(url)
+    async with opened(database) as store:
+        engine = database.writing_engine()
+        pausing = WriterConnection(engine, database)
+        database.take_turn(pausing.driver)
+        await store.append(call(id="next"))
+        with pytest.raises(psycopg.errors.IdleInTransactionSessionTimeout):
+            pausing.driver.execute("SELECT 1")
+        pausing.close()
+        engine.dispose()
+    assert "next" in stored(url)
 
 
 # ── what fails ────────────────────────────────────────────────────────────────────────────────────

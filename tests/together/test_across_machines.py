@@ -39,6 +39,10 @@ def test_requests_that_are_the_same_are_one_call_on_whichever_server(
         assert (len(ids), len(repeats)) == (6, 18)
         assert {record["facts"]["answer_of"] for record in repeats} == ids
         assert len({record["chain"] for record in (*calls, *repeats)}) == 2
+        ((connections,),) = postgres.run(
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'axonflow-audit'"
+        )
+        assert connections <= 2 * 4
 
 
 def test_honest_repeats_on_two_servers_are_calls_of_their_own(url: str, tmp_path: Path) -> None:
