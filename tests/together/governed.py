@@ -161,7 +161,8 @@ def serving_on_two_machines(
     database at `url`."""
     file = folder / "axonflow.yaml"
     file.write_text(config_text(folder, url=url))
-    make_keys(folder / "keys")
+    if not (folder / "keys").is_dir():
+        make_keys(folder / "keys")
     with (
         emulated(folder, delay_s) as (upstream, environment),
         running(file, 1, upstream, environment) as one,

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+import random
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import orjson
@@ -14,9 +18,12 @@ pytest.importorskip("psycopg", reason="PostgreSQL: psycopg is not installed")
 
 from postgres_server import Postgres
 
-from .governed import serving_on_two_machines, status_of
+from axonflow_core.audit.databases.urls import database_of
+from axonflow_core.audit.keys import Signer
+from axonflow_core.audit.verify import verify
+from axonflow_core.keys import load_keys
 
-pytestmark = pytest.mark.thorough
+from .governed import Governed, seen, serving_on_two_machines, status_of
 
 
 def records(postgres: Postgres, url: str, *kinds: str) -> list[dict[str, Any]]:
@@ -25,6 +32,7 @@ def records(postgres: Postgres, url: str, *kinds: str) -> list[dict[str, Any]]:
     return [body for body in bodies if body["kind"] in kinds]
 
 
+@pytest.mark.thorough
 def test_requests_that_are_the_same_are_one_call_on_whichever_server(
     postgres: Postgres, url: str, tmp_path: Path
 ) -> None:
@@ -45,6 +53,7 @@ def test_requests_that_are_the_same_are_one_call_on_whichever_server(
         assert connections <= 2 * 4
 
 
+@pytest.mark.thorough
 def test_honest_repeats_on_two_servers_are_calls_of_their_own(url: str, tmp_path: Path) -> None:
     """The control of the test above."""
     with serving_on_two_machines(tmp_path, url) as servers:
@@ -52,6 +61,7 @@ def test_honest_repeats_on_two_servers_are_calls_of_their_own(url: str, tmp_path
         assert len(servers[0].upstream.began) == 6
 
 
+@pytest.mark.thorough
 def test_an_answer_that_nobody_read_is_given_by_the_other_server(url: str, tmp_path: Path) -> None:
     with serving_on_two_machines(tmp_path, url, delay_s=0.5) as (one, other):
         leaving = [one.ask(f"slow {number}") for number in range(4)]
@@ -63,6 +73,7 @@ def test_an_answer_that_nobody_read_is_given_by_the_other_server(url: str, tmp_p
         assert len(one.upstream.began) == 4
 
 
+@pytest.mark.thorough
 def test_a_server_that_is_killed_has_no_claims(url: str, tmp_path: Path) -> None:
     with serving_on_two_machines(tmp_path, url, delay_s=3.0) as (one, other):
         lost = one.ask("slow")
@@ -75,6 +86,7 @@ def test_a_server_that_is_killed_has_no_claims(url: str, tmp_path: Path) -> None
         assert len(one.upstream.began) == 2
 
 
+@pytest.mark.thorough
 def test_where_the_connections_of_both_are_cut_requests_are_still_one_call(
     postgres: Postgres, url: str, tmp_path: Path
 ) -> None:
@@ -86,3 +98,67 @@ def test_where_the_connections_of_both_are_cut_requests_are_still_one_call(
         second = other.ask("slow")
         assert (status_of(first), status_of(second)) == (200, 200)
         assert len(one.upstream.began) == 1
+
+
+# ── servers that are killed ───────────────────────────────────────────────────────────────────────
+
+
+def ask_until_killed(server: Governed, name: str, answered: list[str]) -> None:
+    """Ask one thing after another, and keep the ids of the records that answers name."""
+    for number in itertools.count():
+        try:
+            client = server.ask(f"{name} {number}")
+            answer = seen(client)
+        except (OSError, ValueError):  # it is killed, before the answer or within
+            return
+        answered.append(answer["metadata"]["audit_id"])
+
+
+def kill_round(servers: Sequence[Governed], draw: random.Random, name: str) -> list[str]:
+    """Ask both at once, and kill them at drawn times: the ids of what was answered."""
+    answered: list[str] = []
+    clients = [
+        Thread(target=ask_until_killed, args=(server, f"{name} {number}", answered))
+        for server in servers
+        for number in range(4)
+    ]
+    for client in clients:
+        client.start()
+    wait_until(lambda: answered)
+    for server in draw.sample(servers, 2):
+        time.sleep(draw.uniform(0.05, 0.4))
+        server.process.kill()
+    for client in clients:
+        client.join()
+    return answered
+
+
+def kills(postgres: Postgres, url: str, folder: Path, rounds: int, seed: int) -> None:
+    draw, answered = random.Random(seed), []
+    for number in range(rounds):
+        with serving_on_two_machines(folder, url) as servers:
+            answered += kill_round(servers, draw, f"{number}")
+    ids = [id for (id,) in postgres.run("SELECT id FROM records", url=url)]
+    lost = len(set(answered) - set(ids))
+    print(  # noqa: T201
+        f"{2 * rounds} kills of servers, seed {seed}: {len(answered)} answered, {lost} lost"
+    )
+    assert (lost, len(set(ids)), len(set(answered))) == (0, len(ids), len(answered))
+    keys = Signer(load_keys(folder / "keys", {})).public_keys
+    with database_of(url).reading() as connection:
+        assert verify(connection, keys).faults == ()
+
+
+@pytest.mark.thorough
+def test_a_kill_of_servers_loses_no_record_of_an_answer(
+    postgres: Postgres, url: str, tmp_path: Path
+) -> None:
+    kills(postgres, url, tmp_path, 1, seed=1)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("seed", range(10))
+def test_two_hundred_kills_of_servers_lose_no_record_of_an_answer(
+    postgres: Postgres, url: str, tmp_path: Path, seed: int
+) -> None:
+    kills(postgres, url, tmp_path, 10, seed)
