@@ -132,20 +132,14 @@ def _require_silence(source: Database, origin: Connection) -> None:
 
 @contextmanager
 def _copying(source: Database, origin: Connection, target: Database) -> Iterator[_Copying]:
-    doing = "the audit cannot copy to"
     master = setting(origin, MASTER_NAME)
     assert master is not None  # noqa: S101 - every database has it
-    with target.reporting(doing):
+    with target.reporting("the audit cannot copy to"):
         target.prepare(master)
         engine = target.writing_engine()
         try:
             with closing(WriterConnection(engine, target)) as writer:
                 yield _Copying(source, origin, target, writer, master)
-        except target.breaches as error:
-            raise AuditError(
-                f"{doing} {target.name}, for it does not take a row: {type(error).__name__}",
-                hint="`axonflow audit verify` says whether the records were changed",
-            ) from None
         finally:
             engine.dispose()
 
@@ -234,11 +228,21 @@ class _Copying:
         place = evolve(self._place, after=tuple(last[key] for key in table.primary_key))
         with self._writer.transaction():
             connection = self._writer.joined()
-            self._target.load(connection, table, page)
+            self._load(connection, table, page)
             connection.execute(
                 update(SETTINGS).where(SETTINGS.c.name == COPY_NAME).values(value=place.content)
             )
         self._place = place
+
+    def _load(self, connection: Connection, table: Table, page: Sequence[Any]) -> None:
+        try:
+            self._target.load(connection, table, page)
+        except self._target.breaches as error:
+            raise AuditError(
+                f"{self._target.name} does not take a row of the table {table.name}: "
+                f"{type(error).__name__}",
+                hint="a text in it has a character that the target cannot hold, or was changed",
+            ) from None
 
     def verify(
         self,

@@ -371,3 +371,16 @@ async def test_what_was_removed_stays_removed_and_is_vouched_for(
     made = copied(source, file.database)
     assert made.found.is_valid and made.found.removed > 0
     assert set(made.found.removals) == set(removals)
+
+
+@pytest.mark.thorough
+async def test_a_row_that_the_target_does_not_take_is_said_with_its_table(
+    source: SQLiteDatabase,
+) -> None:
+    await record(source)
+    rows(source.path, "UPDATE holds SET reason = 'a' || char(0) || 'b'")  # no text of PostgreSQL
+    target = on_a_server().database
+    with pytest.raises(AuditError, match="does not take a row of the table holds"):
+        copied(source, target)
+    with pytest.raises(ConfigError, match="not whole"), target.reading():
+        pass
