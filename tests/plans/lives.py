@@ -73,8 +73,9 @@ class Mortal(Model):
 
 async def live(folder: Path, written: str, keys: Keys, settings: Mapping[str, Any]) -> None:
     life = Life(folder, settings["points"])
-    url = settings.get("url")
-    async with planning(folder, Mortal(life, written), keys=keys, url=url) as served:
+    url, plans_of = settings["url"], {"takeover_s": 1.0}
+    model = Mortal(life, written)
+    async with planning(folder, model, keys=keys, url=url, plans=plans_of) as served:
         service = served.service
         plans: Any = service.plans
         runs, settle = plans._runs, plans._runs.book.settle

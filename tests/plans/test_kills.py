@@ -23,10 +23,12 @@ WIDE = [(name, []) for name in NAMES]
 STEPS = [*(f"step_{number}" for number in range(1, 7)), "synthesis"]
 
 
-def lived(folder: Path, plan: str, keys: Keys, mode: str, points: list[str] | None = None) -> int:
+def lived(
+    folder: Path, url: str, plan: str, keys: Keys, mode: str, points: list[str] | None = None
+) -> int:
     """Live until the plan is over, and die at these points, or at all. Returns how often."""
     given = " ".join(key.hex() for key in (keys.server[0], keys.signing, keys.master))
-    settings = orjson.dumps({"mode": mode, "points": points}).decode()
+    settings = orjson.dumps({"url": url, "mode": mode, "points": points}).decode()
     command = [sys.executable, str(Path(__file__).parent / "lives.py")]
     for kills in range(100):
         ended = subprocess.run(
@@ -41,8 +43,12 @@ def lived(folder: Path, plan: str, keys: Keys, mode: str, points: list[str] | No
     raise AssertionError("it never ended")
 
 
-async def calls_on_record(folder: Path, keys: Keys) -> list[Entry]:
-    audit = await AuditStore.open(f"sqlite:///{folder}/audit.db", keys)
+def file_in(folder: Path) -> str:
+    return f"sqlite:///{folder}/audit.db"
+
+
+async def calls_on_record(url: str, keys: Keys) -> list[Entry]:
+    audit = await AuditStore.open(url, keys)
     try:
         page = await search(audit, "acme", limit=1_000)
     finally:
@@ -51,7 +57,7 @@ async def calls_on_record(folder: Path, keys: Keys) -> list[Entry]:
     return [each for each in entries if each.kind is Kind.CALL and "step" in each.facts]
 
 
-async def require_once(folder: Path, keys: Keys) -> list[Entry]:
+async def require_once(folder: Path, url: str, keys: Keys) -> list[Entry]:
     """The plan is complete, no step ran once it was on record, and each is on record once. Returns
     the records of its steps."""
     assert (folder / "status").read_text() == "completed"
@@ -60,7 +66,7 @@ async def require_once(folder: Path, keys: Keys) -> list[Entry]:
         name = NAMES[number] if number < len(NAMES) else "synthesis"
         called = [at for at, event in enumerate(events) if event == f"call {name}"]
         assert called and max(called) < events.index(f"{step} completed"), step
-    records = await calls_on_record(folder, keys)
+    records = await calls_on_record(url, keys)
     assert Counter(each.facts["step"] for each in records) == dict.fromkeys(STEPS, 1)
     for each in records:
         assert each.facts["idempotency_key"] == f"{each.facts['plan']}/{each.facts['step']}"
@@ -73,23 +79,36 @@ async def require_once(folder: Path, keys: Keys) -> list[Entry]:
 async def test_a_plan_ends_whatever_is_killed_and_no_step_on_record_runs_again(
     tmp_path: Path, plan: list[tuple[str, list[str]]], mode: str
 ) -> None:
-    keys = throwaway_keys()
-    kills = lived(tmp_path, written(plan), keys, mode)
+    keys, url = throwaway_keys(), file_in(tmp_path)
+    kills = lived(tmp_path, url, written(plan), keys, mode)
     assert kills >= 4 * len(STEPS)
-    for record in await require_once(tmp_path, keys):
+    for record in await require_once(tmp_path, url, keys):
         assert record.facts["attempt"] > 1
+
+
+POINTS = [
+    "call: s-2",
+    "in the transaction: step_3",
+    "durable: step_4 completed",
+    "answer: synthesis",
+]
 
 
 @pytest.mark.thorough
 async def test_a_step_without_a_record_is_run_again_and_its_record_says_so(tmp_path: Path) -> None:
+    await require_points(tmp_path, file_in(tmp_path))
+
+
+@pytest.mark.thorough
+async def test_the_same_holds_on_postgresql_where_another_executor_goes_on(
+    tmp_path: Path, url: str
+) -> None:
+    await require_points(tmp_path, url)
+
+
+async def require_points(folder: Path, url: str) -> None:
     keys = throwaway_keys()
-    points = [
-        "call: s-2",
-        "in the transaction: step_3",
-        "durable: step_4 completed",
-        "answer: synthesis",
-    ]
-    assert lived(tmp_path, written(CHAIN), keys, "sequential", points) == len(points)
-    records = await require_once(tmp_path, keys)
+    assert lived(folder, url, written(CHAIN), keys, "sequential", POINTS) == len(POINTS)
+    records = await require_once(folder, url, keys)
     repeated = [each.facts["step"] for each in records if each.facts["is_repeated"]]
     assert repeated == ["step_2", "step_3", "synthesis"]

@@ -17,6 +17,11 @@ from axonflow_core.plans.sealing import PlanSeal
 
 from .planned import AGENTS, CHAIN, Model, planning, written
 
+
+def file_in(folder: Path) -> str:
+    return f"sqlite:///{folder}/audit.db"
+
+
 QUERY = "a query that nobody else writes"
 
 
@@ -25,13 +30,13 @@ async def test_a_stopped_server_leaves_a_plan_that_goes_on_at_the_next_start(
 ) -> None:
     keys = throwaway_keys()
     model = Model(written(CHAIN), second=lambda: asyncio.sleep(30))
-    async with planning(tmp_path, model, keys=keys) as served:
+    async with planning(tmp_path, model, keys=keys, url=file_in(tmp_path)) as served:
         id = await served.made(QUERY)
         executing = asyncio.create_task(served.execute(id))
         await model.begun("second")
     executing.cancel()
     again = Model(written(CHAIN))
-    async with planning(tmp_path, again, keys=keys) as served:
+    async with planning(tmp_path, again, keys=keys, url=file_in(tmp_path)) as served:
         status = await served.over(id)
         records = [each for each in await served.records() if each.facts.get("step") == "step_2"]
     assert (status["status"], status["result"]) == ("completed", "synthesis is done")
@@ -46,7 +51,8 @@ def contents(folder: Path) -> bytes:
 
 
 async def test_what_is_kept_of_a_plan_cannot_be_read_in_the_files(tmp_path: Path) -> None:
-    async with planning(tmp_path, Model(written(CHAIN), first="a result of nobody")) as served:
+    model = Model(written(CHAIN), first="a result of nobody")
+    async with planning(tmp_path, model, url=file_in(tmp_path)) as served:
         await served.execute(await served.made(QUERY))
     files = contents(tmp_path)
     for secret in (QUERY, "a result of nobody", "do first"):
@@ -56,13 +62,13 @@ async def test_what_is_kept_of_a_plan_cannot_be_read_in_the_files(tmp_path: Path
 
 async def test_a_second_executor_of_a_file_is_refused(tmp_path: Path) -> None:
     keys, model = throwaway_keys(), Model(written(CHAIN))
-    async with planning(tmp_path, model, keys=keys):
+    async with planning(tmp_path, model, keys=keys, url=file_in(tmp_path)):
         with pytest.raises(ConfigError) as refused:
-            async with planning(tmp_path, model, keys=keys):
+            async with planning(tmp_path, model, keys=keys, url=file_in(tmp_path)):
                 pass
     assert "another process runs the plans of" in refused.value.message
     assert "one worker" in str(refused.value.hint)
-    database = EngineDatabase(None, f"sqlite:///{tmp_path}/audit.db")
+    database = EngineDatabase(None, file_in(tmp_path))
     database.enter()
     database.leave()
 
