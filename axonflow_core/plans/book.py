@@ -248,12 +248,10 @@ class Book:
     ) -> StepState | None:
         """Begin a step, once more where it was begun before. Its state: `running`, or the end that
         is recorded already. None where the plan is not this executor's to run any more."""
-        query = select(PLANS.c.status, PLANS.c.owner, PLANS.c.leg).where(PLANS.c.id == plan.id)
-        row = transaction.execute(query).first()
         state = self.steps(transaction, plan.id).get(step)
         if state is not None and state.status.is_over:
             return state
-        if row is None or tuple(row) != (PlanStatus.EXECUTING, plan.owner, plan.leg):
+        if not _is_owned(transaction, plan):
             return None
         attempt = 1 if state is None else state.attempt + 1
         values = {"status": StepStatus.RUNNING, "attempt": attempt, "begun_us": at_us}
@@ -273,12 +271,17 @@ class Book:
         )
         return bool(transaction.execute(query.values(**values)).rowcount)
 
-    def note(self, transaction: Transaction, plan: str, state: StepState) -> None:
-        """Keep the end of a step that was never begun."""
-        if state.id not in self.steps(transaction, plan):
-            row = {"plan": plan, "id": state.id, "status": StepStatus.RUNNING, "attempt": 0}
+    def note(self, transaction: Transaction, plan: Plan, state: StepState) -> bool:
+        """Keep the end of a step that is not begun now. Returns whether the plan is this
+        executor's to run."""
+        if not _is_owned(transaction, plan):
+            return False
+        begun = self.steps(transaction, plan.id).get(state.id)
+        if begun is None:
+            row = {"plan": plan.id, "id": state.id, "status": StepStatus.RUNNING, "attempt": 0}
             transaction.execute(insert(STEPS), row)
-            self.settle(transaction, plan, state)
+        attempt = 0 if begun is None else begun.attempt
+        return self.settle(transaction, plan.id, evolve(state, attempt=attempt))
 
     def reopen(self, transaction: Transaction, plan: str) -> None:
         """Have the steps without a result run again."""
@@ -372,6 +375,13 @@ class Book:
             tool_calls=tool_calls,
             **{**{name: row[name] for name in _OF_STEP}, "status": StepStatus(row["status"])},
         )
+
+
+def _is_owned(transaction: Transaction, plan: Plan) -> bool:
+    """Whether the plan runs, in that leg, and no other executor took it since."""
+    query = select(PLANS.c.status, PLANS.c.owner, PLANS.c.leg).where(PLANS.c.id == plan.id)
+    row = transaction.execute(query).first()
+    return row is not None and tuple(row) == (PlanStatus.EXECUTING, plan.owner, plan.leg)
 
 
 def erase(transaction: Transaction, chosen: Chosen) -> int:

@@ -86,6 +86,8 @@ class Engine:
         """Those to the file; None on a server."""
         self._sweeping: asyncio.Task[None] | None = None
         self._adrift: set[str] = set()
+        """The plans that should run and that nobody was seen to run at the last look."""
+        self._is_closing = False
 
     async def open(self) -> None:
         """Begin to run plans. `ConfigError` where DBOS is missing or another executor has the
@@ -101,6 +103,7 @@ class Engine:
 
     async def aclose(self) -> None:
         """Break off what is under way, which goes on at the next start, or elsewhere."""
+        self._is_closing = True
         if self._sweeping is not None:
             self._sweeping.cancel()
         for plan in list(self._tasks):
@@ -120,8 +123,12 @@ class Engine:
         )
 
     async def start(self, plan: Plan) -> None:
-        """Have a leg of a plan run; nothing where it does or did already."""
-        await asyncio.to_thread(self._enqueue, Place(plan.id, plan.leg))
+        """Have a leg of a plan run; nothing where it does or did already. Where the engine's
+        database cannot be reached now, a later look finds the plan."""
+        try:
+            await asyncio.to_thread(self._enqueue, Place(plan.id, plan.leg))
+        except Exception as error:
+            _LOG.error("a plan cannot be begun now: %s", type(error).__name__)
 
     async def forget(self, plans: Mapping[str, int]) -> None:
         """Keep nothing of plans that are gone. Id -> the last leg of each."""
@@ -204,14 +211,14 @@ class Engine:
         async with asyncio.TaskGroup() as steps:  # one that cannot go on breaks off the others
             for id in taken.waits:
                 steps.create_task(step(id))
-        return str(await self._here(plan, self._runs.close(taken.plan)))
+        return str(await self._here(plan, self._runs.close(taken)))
 
     async def _step(self, leg: Leg, id: str) -> str:
         """One step of the workflow; DBOS keeps where it stands."""
         return str(await self._here(leg.plan.id, self._runs.run(leg.plan, id)))
 
-    async def _here(self, plan: str, work: Coroutine[Any, Any, T]) -> T:
-        """Run `work` on the loop that opened the engine. Cancelled with whoever waits."""
+    async def _here(self, plan: str, work: Coroutine[Any, Any, T]) -> T | None:
+        """Run `work` on the loop that opened the engine. None where the plan was cancelled."""
 
         async def tracked() -> T:
             task = asyncio.current_task()
@@ -225,7 +232,14 @@ class Engine:
                 if not tasks:
                     self._tasks.pop(plan, None)
 
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(tracked(), self._loop))
+        try:
+            return await asyncio.wrap_future(
+                asyncio.run_coroutine_threadsafe(tracked(), self._loop)
+            )
+        except asyncio.CancelledError:
+            if self._is_closing:  # the leg goes on at the next start, or elsewhere
+                raise
+            return None
 
     async def _break_off(self, plan: str) -> None:
         tasks = list(self._tasks.get(plan, ()))
@@ -283,7 +297,7 @@ class Engine:
             return
         is_over = await asyncio.to_thread(self._found, Place(plan.id, plan.leg), living)
         if is_over and await self._runs.moved(
-            plan, (PlanStatus.EXECUTING,), "picked up", leg=plan.leg + 1
+            plan, (PlanStatus.EXECUTING,), "picked up", {"leg": plan.leg + 1}
         ):
             await self.start(evolve(plan, leg=plan.leg + 1))
 

@@ -103,13 +103,16 @@ class Runs:
         with ground.hold():
             return await self._called(plan, id, begun, states, ground)
 
-    async def close(self, plan: Plan) -> PlanStatus:
-        """The steps of a leg are over. Where the plan stands then."""
-        states = await self._states(plan)
+    async def close(self, leg: Leg) -> PlanStatus:
+        """The steps of a leg are over. Where the plan stands then: `executing` where they are not,
+        for another executor took it, or it was cancelled."""
+        plan, states = leg.plan, await self._states(leg.plan)
+        if not all(id in states and states[id].status.is_over for id in leg.waits):
+            return PlanStatus.EXECUTING
         awaited = _next_to_approve(plan, states)
         if awaited is not None:
             changes = {"status": PlanStatus.AWAITING_APPROVAL, "awaits": awaited}
-            await self.moved(plan, (PlanStatus.EXECUTING,), "awaits approval", **changes)
+            await self.moved(plan, (PlanStatus.EXECUTING,), "awaits approval", changes)
             return PlanStatus.AWAITING_APPROVAL
         status, code, reason, result = _end_of(plan, states)
         await self.ended(plan, status, code=code, reason=reason, result=result)
@@ -122,16 +125,19 @@ class Runs:
         plan: Plan,
         before: tuple[PlanStatus, ...],
         what: str,
+        to: Mapping[str, object],
         *,
         client: str = "",
-        **to: object,
+        reopens: bool = False,
     ) -> bool:
-        """Change the plan where it stands in one of these states, on record. Returns whether it
-        did."""
+        """Change the plan where it stands in one of these states, on record. With `reopens` the
+        steps without a result are to run again. Returns whether it did."""
 
         def move(transaction: Transaction) -> bool:
             if not self.book.change(transaction, plan, before, **to):
                 return False
+            if reopens:
+                self.book.reopen(transaction, plan.id)
             transaction.append(plan_entry(plan, what, client=client))
             return True
 
@@ -222,7 +228,11 @@ class Runs:
         return None
 
     async def _noted(self, plan: Plan, id: str, state: StepState) -> StepStatus:
-        await self.audit.transact(lambda transaction: self.book.note(transaction, plan.id, state))
+        is_kept = await self.audit.transact(
+            lambda transaction: self.book.note(transaction, plan, state)
+        )
+        if not is_kept:
+            return StepStatus.RUNNING
         self._tell(plan, state)
         return state.status
 

@@ -320,7 +320,7 @@ class Plans:
             status, awaits, leg = PlanStatus.EXECUTING, None, 1
         changes = {"status": status, "awaits": awaits, "leg": leg, "begun_us": now_us()}
         has_begun = await self._runs.moved(
-            plan, (PlanStatus.PENDING,), "begun", client=caller.client, **changes
+            plan, (PlanStatus.PENDING,), "begun", changes, client=caller.client
         )
         plan = (await self._standing(plan.id)).plan
         if has_begun and plan.status is PlanStatus.EXECUTING:
@@ -329,21 +329,26 @@ class Plans:
 
     async def _went_on(self, plan: Plan, caller: Caller) -> bool:
         """Have the next leg of a plan run. Returns whether this did it."""
-        before, what = plan.status, "approved"
+        has_failed = plan.status is PlanStatus.FAILED
         changes = {
             "status": PlanStatus.EXECUTING,
             "leg": plan.leg + 1,
             "awaits": None,
             "approved": plan.awaits or plan.approved,
         }
-        if before is PlanStatus.FAILED:
-            what = "resumed"
+        if has_failed:
             changes |= {"code": None, "end": None, "ended_us": None, "begun_us": now_us()}
-            await self._audit.transact(lambda transaction: self._book.reopen(transaction, plan.id))
-        if not await self._runs.moved(plan, (before,), what, client=caller.client, **changes):
-            return False
-        await self._engine.start((await self._standing(plan.id)).plan)
-        return True
+        has_moved = await self._runs.moved(
+            plan,
+            (plan.status,),
+            "resumed" if has_failed else "approved",
+            changes,
+            client=caller.client,
+            reopens=has_failed,
+        )
+        if has_moved:
+            await self._engine.start((await self._standing(plan.id)).plan)
+        return has_moved
 
     async def _forget(self, before_us: int) -> None:
         gone = await self._audit.transact(

@@ -13,7 +13,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +29,8 @@ from plans.planned import Model, planning  # noqa: E402
 class Life:
     """One process, until it is killed or the plan is over."""
 
-    def __init__(self, folder: Path, points: Collection[str] | None) -> None:
-        """`points` are those to die at; None: all."""
+    def __init__(self, folder: Path, points: Sequence[str]) -> None:
+        """`points` are the beginnings of those to die at."""
         self._folder, self._points = folder, points
         died = folder / "points"
         self._died_at = set(died.read_text().splitlines()) if died.exists() else set()
@@ -43,7 +43,7 @@ class Life:
 
     def reach(self, point: str) -> None:
         """Die here, unless another life did."""
-        is_meant = self._points is None or point in self._points
+        is_meant = any(map(point.startswith, self._points))
         if is_meant and point not in self._died_at:
             self.note("points", point)
             os.kill(os.getpid(), signal.SIGKILL)

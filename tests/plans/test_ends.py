@@ -90,6 +90,17 @@ async def test_a_plan_that_failed_goes_on_with_the_steps_that_have_no_result(
     assert model.calls == {"plan": 1, "first": 1, "second": 2, "third": 1, "synthesis": 1}
 
 
+async def test_of_two_who_resume_a_plan_one_does(served: Planning) -> None:
+    model = served.use(Model(written(CHAIN), first=Unavailable("it is down")))
+    id = await served.made(execution_mode="sequential")
+    await served.execute(id)
+    model.does = {"first": slowly}
+    replies = await asyncio.gather(served.resume(id), served.resume(id))
+    assert sorted(reply.status for reply in replies) == [200, 400]
+    assert (await served.status(id))["status"] == "completed"
+    assert model.calls["first"] == 2
+
+
 async def test_a_policy_stops_a_step_and_not_the_others(served: Planning) -> None:
     served.use(Model(written([("left", []), ("right", [])]), left="It is project Aurora."))
     id = await served.made()
@@ -155,6 +166,9 @@ async def test_a_plan_that_is_cancelled_breaks_its_calls_off(served: Planning) -
     assert status["step_results"]["step_1"]["output"] == "first is done"
     assert status["step_results"]["step_2"]["status"] == "cancelled"
     assert model.calls["third"] == 0 and model.under_way == 0
+    assert served.service.plans is not None
+    await asyncio.sleep(0.3)
+    assert served.service.plans._engine._running == set(), "the engine has done with it"
     calls = [each for each in await served.records() if each.kind is Kind.CALL]
     assert [each.facts.get("step") for each in calls] == [None, "step_1", "step_2"]
 

@@ -13,6 +13,7 @@ from axonflow_core.errors import AuditError, ConfigError
 from axonflow_core.frozen import evolve
 from axonflow_core.keys import throwaway_keys
 from axonflow_core.plans.databases import EngineDatabase
+from axonflow_core.plans.runs import Runs
 from axonflow_core.plans.sealing import PlanSeal
 
 from .planned import AGENTS, CHAIN, Model, planning, written
@@ -100,3 +101,39 @@ def test_what_was_sealed_is_read_under_any_server_key_and_its_own_name_alone() -
     for seal, name in ((PlanSeal([new]), "plan/step_1"), (PlanSeal([old]), "plan/step_2")):
         with pytest.raises(AuditError):
             seal.open(name, sealed)
+
+
+async def test_an_executor_whose_plan_others_took_does_nothing_more_to_it(tmp_path: Path) -> None:
+    """One that was still for too long, and goes on: its call counts for nothing."""
+    slow = asyncio.Event()
+
+    async def wait() -> str:
+        await slow.wait()
+        return "too late"
+
+    model = Model(written(CHAIN), first=wait)
+    async with planning(tmp_path, model) as served:
+        plans = served.service.plans
+        assert plans is not None
+        id = await served.made()
+        executing = asyncio.create_task(served.execute(id))
+        await model.begun("first")
+        other = Runs(served.service.audit, plans._book, plans._ground, "other")
+        model.does = {}
+        taken = await other.take(id, 1)
+        assert taken is not None
+        first, *rest = taken.waits
+        done = [await other.run(taken.plan, first)]
+        slow.set()
+        await asyncio.sleep(0.5)
+        assert (await served.status(id))["status"] == "executing"
+        assert await other.close(taken) == "executing", "steps are left"
+        done += [await other.run(taken.plan, step) for step in rest]
+        assert await other.close(taken) == "completed"
+        await executing
+        status = await served.status(id)
+        records = [each for each in await served.records() if each.facts.get("step") == "step_1"]
+    assert set(done) == {"completed"}
+    assert status["step_results"]["step_1"]["output"] == "first is done"
+    assert [each.facts["attempt"] for each in records] == [2, 1]
+    assert model.calls == {"plan": 1, "first": 2, "second": 1, "third": 1, "synthesis": 1}
