@@ -363,6 +363,22 @@ def test_a_provider_that_breaks_off_never_looks_finished(
     assert (end, events[-1]["response"]["error"]["code"]) == ("failed", "server_error")
 
 
+@pytest.mark.parametrize("text", ["secret", "late", "cut off"])
+def test_a_stream_that_breaks_has_no_counts_though_they_are_asked_for(
+    server: GovernedServer, text: str
+) -> None:
+    asks = {"model": "gpt", "stream": True, "stream_options": {"include_usage": True}}
+    reply = asked(server, CHAT, said(text), **asks)
+
+    assert SECRET.encode() not in reply.body
+    if reply.status == 200:
+        assert check_chat(reply.body, asks_for_usage=True) == "error"
+    else:
+        assert (text, reply.json["error"]["code"]) == ("secret", "policy_blocked")
+    passed = asked(server, CHAT, said("hi"), **asks)
+    assert check_chat(passed.body, asks_for_usage=True) == "done"
+
+
 # ── every family and provider ─────────────────────────────────────────────────────────────────────
 
 CASES: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {

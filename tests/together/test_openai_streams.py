@@ -40,17 +40,23 @@ audit: {url: "sqlite:///%%(folder)s/audit.db"}
 """
 
 
-def chunk(delta: Mapping[str, Any], finish: str | None = None) -> bytes:
-    choice = {"index": 0, "delta": delta, "finish_reason": finish}
+def framed(**members: Any) -> bytes:
     head = {"id": "chatcmpl-u", "object": "chat.completion.chunk", "created": 1, "model": "m"}
-    return b"data: " + json.dumps({**head, "choices": [choice]}).encode() + b"\n\n"
+    return b"data: " + json.dumps({**head, **members}).encode() + b"\n\n"
+
+
+def chunk(delta: Mapping[str, Any], finish: str | None = None) -> bytes:
+    return framed(choices=[{"index": 0, "delta": delta, "finish_reason": finish}])
+
+
+COUNTS = framed(choices=[], usage={"prompt_tokens": 9, "completion_tokens": 99})
 
 
 TEXTS = [f"word{number} " + "and so it goes on " * 6 for number in range(8)]
 WRITES = [
     chunk({"role": "assistant", "content": ""}),
     *(chunk({"content": text[:50]}) + chunk({"content": text[50:]}) for text in TEXTS),
-    chunk({}, "stop") + b"data: [DONE]\n\n",
+    chunk({}, "stop") + COUNTS + b"data: [DONE]\n\n",
 ]
 """What the provider writes, with a pause before each: two chunks at a time."""
 
@@ -139,7 +145,7 @@ class Watching:
 
 
 CALLS = {
-    "forwarded": (
+    "counted": (
         "/v1/chat/completions",
         {
             "messages": [{"role": "user", "content": "x"}],
@@ -172,9 +178,10 @@ def test_text_leaves_soon_after_the_byte_that_releases_it_and_a_read_is_a_write(
     assert len(writes) <= len(WRITES) + 1, [data for _, data in writes]
     body = b"".join(data for _, data in writes)
     assert all(text.split()[0].encode() in body for text in TEXTS)
-    if name != "forwarded":
-        check = check_chat if name == "chat" else check_responses
-        assert check(body) in ("done", "completed")
+    if name == "responses":
+        assert check_responses(body) == "completed"
+    else:
+        assert check_chat(body, asks_for_usage=name == "counted") == "done"
 
 
 @pytest.mark.parametrize("name", CALLS)
