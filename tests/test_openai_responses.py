@@ -22,7 +22,17 @@ from axonflow_core.dialects.openai_responses import (
     ResponseEncoder,
     encode_response,
 )
-from axonflow_core.errors import EncodeError, MalformedRequest
+from axonflow_core.endpoint.openai_responses import ResponseStream
+from axonflow_core.errors import (
+    AxonFlowError,
+    ContextExceeded,
+    EncodeError,
+    MalformedRequest,
+    PolicyBlocked,
+    Throttled,
+    TruncatedStream,
+    Unavailable,
+)
 from axonflow_core.fitting import fit
 from axonflow_core.frozen import evolve
 from axonflow_core.messages import (
@@ -58,7 +68,7 @@ from axonflow_core.stream import (
 from axonflow_core.testing import strategies
 from axonflow_core.testing.claims import Claims
 
-from .grammar_openai import events_of_responses
+from .grammar_openai import check_responses, events_of_responses, frames_of
 
 FACTS = ModelFacts()
 CONTEXT = StreamContext("resp_1", "model_1", 7)
@@ -546,6 +556,27 @@ def meant(response: Any) -> Any:
         for item in response["output"]
     ]
     return {**response, "output": items}
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (PolicyBlocked("no"), "invalid_prompt"),
+        (ContextExceeded("long"), "context_length_exceeded"),
+        (Throttled("slow"), "rate_limit_exceeded"),
+        (Unavailable("down"), "server_error"),
+        (TruncatedStream("cut"), "server_error"),
+    ],
+)
+def test_an_error_ends_a_stream_as_a_response_that_failed(error: AxonFlowError, code: str) -> None:
+    framing = ResponseStream()
+    begun = events((Started(), TextDelta("Hel", 0)))
+    body = b"".join(map(framing.frame, begun))
+    body += framing.frame_error(openai_chat.ERRORS.error_event(error))
+
+    assert check_responses(body) == "failed"
+    failed = frames_of(body)[-1][1]["response"]
+    assert (failed["id"], failed["error"]["code"]) == ("resp_1", code)
 
 
 # ── the automaton itself ──────────────────────────────────────────────────────────────────────────

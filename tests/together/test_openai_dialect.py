@@ -7,8 +7,10 @@ Every stream of this module runs through the automata of `tests.grammar_openai`.
 from __future__ import annotations
 
 import json
+import sqlite3
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -255,6 +257,46 @@ def test_a_tool_is_called_in_a_response(server: GovernedServer, model: str) -> N
     (call,) = [each for each in events[-1]["response"]["output"] if each["type"] != "message"]
     assert (end, call["type"], call["name"]) == ("completed", "function_call", "get_weather")
     assert json.loads(call["arguments"]) == {"city": "Oslo", "n": 3}
+
+
+SPACE = {
+    "type": "namespace",
+    "name": "agents",
+    "description": "Agents.",
+    "tools": [{"type": "function", "name": "close", "parameters": {"type": "object"}}],
+}
+PATCH = {"type": "custom", "name": "apply_patch", "description": "Patches a file."}
+
+
+@pytest.mark.parametrize("model", ["claude", "nova", "gpt"])
+@pytest.mark.parametrize(
+    ("tool", "members"),
+    [
+        (SPACE, {"type": "function_call", "name": "close", "namespace": "agents"}),
+        (PATCH, {"type": "custom_tool_call", "name": "apply_patch"}),
+    ],
+)
+def test_a_call_of_a_tool_that_no_other_vendor_has_goes_back_as_it_was_offered(
+    server: GovernedServer, model: str, tool: Mapping[str, Any], members: Mapping[str, Any]
+) -> None:
+    asks = {"tools": [tool, {"type": "web_search"}], "tool_choice": "required", "model": model}
+    end, events = response_stream(server, "hi", **asks)
+    (call,) = [each for each in events[-1]["response"]["output"] if each["type"] != "message"]
+
+    assert (end, {name: call.get(name) for name in members}) == ("completed", members)
+    result = {"type": f"{call['type']}_output", "call_id": call["call_id"], "output": "done"}
+    items = [{"role": "user", "content": "hi"}, call, result]
+    answer = asked(server, RESPONSES, {"input": items}, **{**asks, "tool_choice": "auto"})
+    assert (answer.status, b"done" in answer.body) == (200, True), answer.body
+
+
+def test_what_was_left_out_is_on_record(server: GovernedServer) -> None:
+    response_stream(server, "hi", tools=[SPACE, {"type": "web_search"}], user="ann")
+
+    with closing(sqlite3.connect(server.folder / "audit.db")) as database:
+        bodies = database.execute("SELECT body FROM records ORDER BY row").fetchall()
+    entry = [json.loads(body) for (body,) in bodies][-1]
+    assert entry["facts"]["adjustments"] == {"built-in tools": 1, "tools": 1}
 
 
 def test_reasoning_goes_back_to_the_model_with_its_seal(server: GovernedServer) -> None:
