@@ -66,6 +66,7 @@ from .turns import (
     refuse_documents_alone,
     refuse_silence,
     refuse_unpaired_results,
+    say_system_as_user,
 )
 
 Step: TypeAlias = Callable[[CompletionRequest, Model], CompletionRequest]
@@ -147,6 +148,7 @@ STEPS: tuple[tuple[frozenset[str], Step], ...] = (
     # A schema may become a tool that must be called, so it precedes the steps for tools.
     (frozenset({Feature.OUTPUT_SCHEMA, Feature.JSON_OUTPUT}), fit_output_schema),
     (frozenset({Feature.MID_SYSTEM}), put_system_after_results),
+    (frozenset({Feature.MID_SYSTEM}), say_system_as_user),
     (_TOOLS, refuse_unpaired_results),
     (_TOOLS, refuse_tools_in_stream),
     (_TOOLS | {Feature.BUILTIN_TOOLS, Feature.OUTPUT_SCHEMA}, fit_tools),
@@ -167,7 +169,10 @@ STEPS: tuple[tuple[frozenset[str], Step], ...] = (
     (frozenset({Feature.CITATIONS}), leave_out_citation_settings),
     (_TOOLS, arrange_results),
     # A message of nothing but cache points, reasoning or blanks may be gone by now.
-    (_REASONING | _CACHE_POINTS | {Feature.ANY_ROLE_ORDER, BLANK}, put_roles_in_order),
+    (
+        _REASONING | _CACHE_POINTS | {Feature.ANY_ROLE_ORDER, Feature.MID_SYSTEM, BLANK},
+        put_roles_in_order,
+    ),
     (_REASONING | _CACHE_POINTS | {Feature.MID_SYSTEM, BLANK}, refuse_silence),
     (frozenset({Feature.PREFILL, BLANK}), cut_blank_end),
 )

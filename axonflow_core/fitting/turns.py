@@ -95,6 +95,28 @@ def put_system_after_results(request: CompletionRequest, model: Model) -> Comple
     return evolve(request, messages=messages)
 
 
+def say_system_as_user(request: CompletionRequest, model: Model) -> CompletionRequest:
+    """System messages of a client's in mid-conversation, said by the user and marked as what they
+    are, where the model takes none. They lose weight by it, and no words."""
+    is_here = any(message.role is Role.SYSTEM for message in request.messages)
+    if not is_here or model.client is None or model.takes(Feature.MID_SYSTEM):
+        return request
+    model.changes(Feature.MID_SYSTEM, "sent as the user's", f"{model.name} takes none")
+    return evolve(request, messages=tuple(map(_as_users, request.messages)))
+
+
+def _as_users(message: Message) -> Message:
+    if message.role is not Role.SYSTEM:
+        return message
+    return evolve(message, role=Role.USER, content=tuple(map(_marked, message.content)))
+
+
+def _marked(block: ContentBlock) -> ContentBlock:
+    if not isinstance(block, Text):
+        return block
+    return evolve(block, text=f"<system-reminder>\n{block.text}\n</system-reminder>")
+
+
 def _has(kind: type[ContentBlock], messages: Iterable[Message]) -> bool:
     return any(isinstance(block, kind) for message in messages for block in message.content)
 
