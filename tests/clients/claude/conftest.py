@@ -20,6 +20,7 @@ from tests.governed_server import GovernedServer, governed_server
 CLAUDE = "us.anthropic.claude-sonnet-4-6"
 CALM = "All is calm on the water. " * 8
 RULES = [
+    {"when": "sky blue", "answer": "Shorter waves are scattered more."},
     {"when": "Good morning", "answer": "Good morning to you."},
     {"when": "Oslo", "calls": [{"name": "weather", "input": {"city": "Oslo"}}]},
     {"when": "shell", "calls": [{"name": "Bash", "input": {"command": "echo it is $((20+3))"}}]},
@@ -32,6 +33,7 @@ version: "1.0"
 llm_providers:
   bedrock: {enabled: true, config: {region: us-east-1}}
 models:
+  claude: [{provider: bedrock, model: us.anthropic.claude-sonnet-4-6}]
   claude-house: [{provider: bedrock, model: us.anthropic.claude-sonnet-4-6}]
   claude-llama: [{provider: bedrock, model: us.meta.llama3-3-70b-instruct-v1:0}]
 server:
