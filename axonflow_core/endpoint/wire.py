@@ -84,7 +84,7 @@ class Wire:
     @property
     def roots(self) -> frozenset[str]:
         """The first segments of its paths."""
-        return frozenset(map(root_of, (each.path for each in self.operations)))
+        return frozenset(map(root_of, (*(each.path for each in self.operations), *self.greetings)))
 
     def addressed(self, method: str, raw_path: str) -> tuple[Operation, str]:
         """The operation of a path and the model in it, or `""`. `Refusal` for a path that is none,

@@ -21,8 +21,8 @@ LONG = "All is calm on the water today. " * 8
 SCRIPT = {
     "rules": [
         {"when": "cut", "answer": LONG, "fault": "truncate"},
-        {"when": "badges", "answer": f"{LONG}It is ACME-BADGE. {LONG}"},
-        {"when": "zeppelins", "answer": f"{LONG}A zeppelin rises. {LONG}"},
+        {"when": "badges", "answer": f"{LONG * 40}It is ACME-BADGE. {LONG}"},
+        {"when": "zeppelins", "answer": f"{LONG * 40}A zeppelin rises. {LONG}"},
         {"when": "riddle", "reasoning": "Four legs, then two.", "answer": "A human."},
     ]
 }
@@ -238,7 +238,7 @@ def test_a_stream_that_a_policy_changes_on_its_way_stays_one_stream(
     served: Served, model: str, text: str, reason: str
 ) -> None:
     talk = [{"role": "user", "content": text}]
-    reply = served.ask({"model": model, "max_tokens": 999, "messages": talk, "stream": True})
+    reply = served.ask({"model": model, "max_tokens": 9_999, "messages": talk, "stream": True})
     assert read_body(reply.body).stop_reason == reason
     assert b"ACME-BADGE" not in reply.body
     assert b"zeppelin rises" not in reply.body

@@ -34,7 +34,8 @@ LONG = "All is calm on the water today. " * 8
 SCRIPT = {
     "rules": [
         {"when": "riddle", "reasoning": "Four legs, then two.", "answer": "A human."},
-        {"when": "zeppelins", "answer": f"{LONG}A zeppelin rises. {LONG}"},
+        {"when": "zeppelins", "answer": f"{LONG * 20}A zeppelin rises. {LONG}"},
+        {"when": "at once", "answer": f"A zeppelin rises. {LONG}"},
         {"when": "weather", "calls": [{"name": "weather", "input": {"city": "Oslo", "days": 3}}]},
         {"when": "cut", "answer": LONG, "fault": "truncate"},
         {"when": "reset", "answer": LONG, "fault": "reset"},
@@ -93,7 +94,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GovernedServer]
 def asked(server: GovernedServer, text: str, model: str = CLAUDE, **more: Any) -> Reply:
     body = {
         "model": model,
-        "max_tokens": 2_000,
+        "max_tokens": 9_999,
         "stream": True,
         "messages": [{"role": "user", "content": text}],
         **more,
@@ -141,6 +142,17 @@ def test_a_stream_that_a_policy_stops_is_a_refusal(server: GovernedServer, model
         assert (reply.status, reply.json["error"]["type"]) == (400, "invalid_request_error")
     assert b"zeppelin rises" not in reply.body
     assert b"The rule no-zeppelin does not allow the text. (record " in reply.body
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_stream_that_a_policy_stops_at_once_is_refused_where_nothing_had_left(
+    server: GovernedServer, model: str
+) -> None:
+    reply = asked(server, "at once", model)
+    assert b"The rule no-zeppelin does not allow the text. (record " in reply.body
+    if reply.status != 400:
+        stream = read_body(reply.body)
+        assert (stream.stop_reason, b"rises" in reply.body) == ("refusal", False)
 
 
 @pytest.mark.parametrize("fault", ["cut", "reset", "broken"])

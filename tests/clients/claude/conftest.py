@@ -24,7 +24,7 @@ RULES = [
     {"when": "Good morning", "answer": "Good morning to you."},
     {"when": "Oslo", "calls": [{"name": "weather", "input": {"city": "Oslo"}}]},
     {"when": "shell", "calls": [{"name": "Bash", "input": {"command": "echo it is $((20+3))"}}]},
-    {"when": "zeppelins", "answer": f"{CALM}A zeppelin rises. {CALM}"},
+    {"when": "zeppelins", "answer": f"{CALM * 40}A zeppelin rises. {CALM}"},
     {"when": "riddle", "reasoning": "Four legs, then two.", "answer": "A human."},
     {"when": "cut it", "answer": CALM, "fault": "truncate"},
 ]

@@ -48,7 +48,7 @@ def client(request: pytest.FixtureRequest, house: House) -> Iterator[Any]:
 
 def asked(text: Any, **more: Any) -> dict[str, Any]:
     talk = [{"role": "user", "content": text}]
-    return {"model": CLAUDE, "max_tokens": 2_000, "messages": talk, **more}
+    return {"model": CLAUDE, "max_tokens": 9_999, "messages": talk, **more}
 
 
 def answered(client: Any, is_streamed: bool, **ask: Any) -> Any:
@@ -88,7 +88,7 @@ def test_a_tool_is_called_where_it_must_be_and_its_result_is_read(
 
 @pytest.mark.parametrize("is_streamed", [False, True])
 def test_a_thought_is_read_with_its_signature(client: Any, is_streamed: bool) -> None:
-    thinking = {"type": "enabled", "budget_tokens": 1024}
+    thinking = {"type": "enabled", "budget_tokens": 1_024}
     message = answered(client, is_streamed, **asked("a riddle", thinking=thinking))
     thought, text = message.content
     assert (thought.type, thought.thinking) == ("thinking", "Four legs, then two.")
