@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from axonflow_core.codec import Codec, ModelFacts
 from axonflow_core.codec.json_members import unknown_members
 from axonflow_core.frozen import evolve
 from axonflow_core.messages import (
@@ -28,7 +29,7 @@ from axonflow_core.messages import (
 )
 
 from .blocks import rewritten
-from .model import Model
+from .model import Model, Unsupported
 
 BETAS = "anthropic_beta"
 
@@ -56,8 +57,21 @@ and of `cache_control`."""
 def fit_betas(request: CompletionRequest, model: Model) -> CompletionRequest:
     """The request with the betas that the service takes, and without what none of them opens; the
     service's own clients know what it takes."""
+    if model.client is None or model.client.name == model.codec.name:
+        return request
+    return _fitted(request, model)
+
+
+def with_taken_betas(
+    request: CompletionRequest, codec: Codec, facts: ModelFacts
+) -> CompletionRequest:
+    """The same for a call whose answer is the same without them: a count of tokens."""
+    return _fitted(request, Model(codec, facts, Unsupported.REPORT, is_streamed=False))
+
+
+def _fitted(request: CompletionRequest, model: Model) -> CompletionRequest:
     taken = model.facts.betas
-    if taken is None or model.client is None or model.client.name == model.codec.name:
+    if taken is None:
         return request
     named = request.options.get(BETAS)
     betas = [beta for beta in named if isinstance(beta, str)] if isinstance(named, list) else []

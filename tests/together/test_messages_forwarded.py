@@ -4,6 +4,7 @@ with all that they say."""
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -205,6 +206,26 @@ def test_a_beta_that_is_left_out_takes_what_it_opens_and_is_told(served: Served)
     assert sent.keys().isdisjoint({"context_management", "anthropic_beta"})
     told = served.server.log.rpartition(b"does not take all as asked: ")[2]
     assert told.startswith(b"anthropic_beta, defer_loading, context_management")
+
+
+@pytest.mark.parametrize(
+    ("model", "betas"), [("claude-house", BETAS.split(",")), ("claude-cloud", [EDITING])]
+)
+def test_a_count_names_the_betas_that_a_call_would(
+    served: Served, model: str, betas: list[str]
+) -> None:
+    body = {"model": model, "messages": TALK, "tools": [LOOK], "context_management": EDITS}
+    key = {"x-api-key": served.server.secret("acme"), "anthropic-beta": BETAS}
+    reply = served.server.ask("POST", "/v1/messages/count_tokens?beta=true", body, headers=key)
+    assert reply.json["input_tokens"] > 0, reply.body
+    if model == "claude-house":
+        exchange = served.anthropic.exchanges[-1]
+        assert exchange.headers["anthropic-beta"].split(",") == betas
+        assert json.loads(exchange.body)["context_management"] == EDITS
+    else:
+        counted = json.loads(served.bedrock.exchanges[-1].body)["input"]["invokeModel"]["body"]
+        sent = json.loads(b64decode(counted))
+        assert (sent["anthropic_beta"], sent["context_management"]) == (betas, EDITS)
 
 
 @pytest.mark.parametrize("model", ["claude-house", "claude-cloud"])

@@ -15,7 +15,7 @@ from axonflow_core.dialects.anthropic_messages import ERRORS
 from axonflow_core.dialects.anthropic_messages.claudes import CLAUDE_RULES
 from axonflow_core.frozen import evolve
 from axonflow_core.http.client import HttpRequest
-from axonflow_core.messages import Json
+from axonflow_core.messages import CompletionRequest, Json, TokenCount
 from axonflow_core.plugin_spec import Services
 from axonflow_core.tables.errors import ErrorTable
 from axonflow_core.tables.models import ModelTable
@@ -76,6 +76,19 @@ class AnthropicProvider(Counting, HostedProvider):
 
     def counting_route(self, model: str | None) -> UnaryRoute[TokenCounter]:
         return self.unary_route(model, COUNTER, COUNT)
+
+    async def count(
+        self,
+        request: CompletionRequest,
+        *,
+        model: str | None = None,
+        timeout_s: float | None = None,
+    ) -> TokenCount:
+        """As `SupportsTokenCounting.count`, with the betas that the request names."""
+        unary, route = self._caller.unary, self.counting_route(model)
+        if betas := request.options.get(BETAS):
+            route = evolve(route, headers={**route.headers, BETA_HEADER: ",".join(betas)})
+        return await unary.ask(route, request, deadline=unary.deadline(timeout_s))
 
     def facts_of(self, model: str) -> ModelFacts:
         """What is known of a Claude: the dialect's rules, and the limit of its row."""

@@ -38,6 +38,7 @@ from axonflow_core.errors import (
     RequestError,
     Uncountable,
 )
+from axonflow_core.fitting.betas import with_taken_betas
 from axonflow_core.frozen import evolve
 from axonflow_core.messages import EMPTY, Completion, CompletionRequest, Receipt, TokenCount
 from axonflow_core.plugin_spec import Services
@@ -403,6 +404,7 @@ class BedrockProvider:
         deadline: Deadline,
         model_id: ModelId,
     ) -> TokenCount:
+        request = with_taken_betas(request, counter.codec, facts)
         request = _carried(request, counter.surface, facts)
         route = unary_route(model_id, counter, facts, "count-tokens")
         route = evolve(route, wrap=partial(wrapped, counter.surface))
