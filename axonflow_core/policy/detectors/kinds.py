@@ -39,9 +39,12 @@ _BEFORE, _AFTER = 512, 1_024
 """Bytes before and behind a hint that are searched for what it hints at."""
 _BLANK = 16_384
 """Bytes behind it where comments became blanks."""
+_REACH = 65_536
+"""Bytes that are searched for a hint at once. What may end far behind its beginning, as a comment
+does at the end of its line, has RE2 read that far for each."""
 _EDGE = 128
 """Bytes at an end of a piece that are not searched, but looked at."""
-_MAX_FOUND, _MAX_REFUSED = 256, 4_096
+_MAX_FOUND, _MAX_REFUSED = 64, 4_096
 """Attacks of one kind in a text, and candidates that are none. A text with more of them was made to
 have them: all of its rest counts as an attack."""
 _OPENING = {
@@ -114,7 +117,11 @@ def _pieces(hint: Regexp, data: bytes, behind: int) -> Sequence[tuple[int, int]]
         return [(0, len(data))]
     pieces: list[tuple[int, int]] = []
     position = covered = 0
-    while (match := hint.search(data, position)) is not None:
+    while position < len(data):
+        match = hint.search(data, position, position + _REACH)
+        if match is None:
+            position += _REACH if position + _REACH >= len(data) else _REACH - _BLANK
+            continue
         start = max(0, match.start() - _BEFORE)
         position = min(len(data), match.end() + behind)
         pieces.append((start, position))
