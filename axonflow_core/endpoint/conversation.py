@@ -18,7 +18,6 @@ body), `UnencodableAnswer` (the answer).
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Sequence
-from functools import partial
 from itertools import chain
 from typing import Any, Generic, TypeVar
 
@@ -102,7 +101,7 @@ class Conversation:
         leave together. `is_renamed`: what is written anew has the names of `context`, and not those
         that the provider gave."""
         encoder, is_in_pieces = self.encoder(context), self.is_in_pieces
-        encode = partial(_encoded, encoder, _started_as(context)) if is_renamed else encoder.encode
+        encode = _Renaming(encoder, context).encode if is_renamed else encoder.encode
         keeps_frames = self.form.keeps_frames(self.call.json)
         whole: list[StreamEvent] = []
         in_text: int | None = None
@@ -140,15 +139,18 @@ def _block_of(batch: Batch) -> int | None:
     return event.index if isinstance(event, TextDelta) else None
 
 
-def _started_as(context: StreamContext) -> Started:
-    return Started(context.id, context.model, context.created)
+class _Renaming:
+    """An encoder of a stream that begins with the names of `context`."""
 
+    def __init__(self, encoder: Encoder, context: StreamContext) -> None:
+        self._encoder = encoder
+        self._started = Started(context.id, context.model, context.created)
 
-def _encoded(encoder: Encoder, started: Started, batch: Batch) -> Sequence[Json]:
-    """The chunks of a batch, whose `Started` is this one."""
-    if any(type(event) is Started for event in batch):
-        batch = tuple(started if type(event) is Started else event for event in batch)
-    return encoder.encode(batch)
+    def encode(self, batch: Batch) -> Sequence[Json]:
+        """The chunks of a batch."""
+        if batch and type(batch[0]) is not TextDelta:
+            batch = tuple(self._started if type(each) is Started else each for each in batch)
+        return self._encoder.encode(batch)
 
 
 async def reads_of(stream: CompletionStream) -> AsyncGenerator[tuple[Batch, ...], None]:

@@ -14,12 +14,12 @@ _NO_CACHE = {"cache-control": "no-cache"}
 
 def sse(chunk: Json) -> bytes:
     """A chunk as a server-sent event without a name, as OpenAI and Gemini send it."""
-    return encode_event(chunk if isinstance(chunk, str) else dumps(chunk).decode())
+    return encode_event(chunk) if isinstance(chunk, str) else b"data: %b\n\n" % dumps(chunk)
 
 
 def named_sse(chunk: Json) -> bytes:
     """A chunk as an event that has the name of its `type`, as Anthropic sends it."""
-    return encode_event(dumps(chunk).decode(), chunk["type"])
+    return b"event: %b\ndata: %b\n\n" % (chunk["type"].encode(), dumps(chunk))
 
 
 SSE = Framing(content_type="text/event-stream; charset=utf-8", frame=sse, headers=_NO_CACHE)

@@ -56,6 +56,8 @@ class ClosedStream:
             self._counted = {**chunk, "choices": []}
             if not chunk["choices"]:
                 return []
+        elif not self._has_usage:
+            return [chunk]
         bare = {name: value for name, value in chunk.items() if name != "usage"}
         return [{**bare, "usage": None} if self._has_usage else bare]
 
@@ -65,7 +67,7 @@ class ClosedStream:
 
 
 def _has_ended(batch: Batch) -> bool:
-    return any(isinstance(event, Ended) for event in batch)
+    return bool(batch) and type(batch[-1]) is Ended
 
 
 def _as_asked(encoder: Encoder, body: Json) -> Encoder:
