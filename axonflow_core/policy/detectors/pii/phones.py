@@ -12,7 +12,7 @@ import re
 from typing import NamedTuple
 
 from axonflow_core.policy.detectors.detector import Detector
-from axonflow_core.policy.detectors.numbers import groups_before, groups_behind
+from axonflow_core.policy.detectors.numbers import digits, groups_before, groups_behind
 from axonflow_core.policy.detectors.pii.dialling import (
     Sizes,
     is_international,
@@ -86,11 +86,8 @@ class _Written(NamedTuple):
     digits: str
     sizes: Sizes
     """The sizes of its groups."""
-
-    @property
-    def separators(self) -> str:
-        """What stands before and between its digits."""
-        return "".join(one for one in self.text if not one.isdigit())
+    separators: str
+    """What stands before and between its digits."""
 
     @property
     def is_grouped(self) -> bool:
@@ -188,24 +185,27 @@ def _is_part(data: bytes, start: int, end: int) -> bool:
 
 
 def _written(data: bytes, start: int, groups: list[tuple[int, int]]) -> _Written:
-    text = data[start : groups[-1][1]].decode()
-    digits = "".join(filter(str.isdigit, text))
-    return _Written(text, digits, tuple(end - begin for begin, end in groups))
+    end = groups[-1][1]
+    sizes = tuple([end - begin for begin, end in groups])
+    text = data[start:end]
+    separators = text.translate(None, b"0123456789").decode()
+    return _Written(text.decode(), digits(data, start, end).decode(), sizes, separators)
 
 
 def _is_with_country(written: _Written) -> bool:
     """Whether the country has the number, without the prefix that people add for it: `(0)`. With
     that, its length is enough."""
     text = written.text.replace("(0)", "")
-    digits = "".join(filter(str.isdigit, text))
-    return is_international(digits) if text == written.text else is_long_enough(digits)
+    if text == written.text:
+        return is_international(written.digits)
+    return is_long_enough("".join(filter(str.isdigit, text)))
 
 
 def _is_written_so(written: _Written, data: bytes, start: int, end: int) -> bool:
     """Whether a region has the number and writes it like that: in parentheses and groups, behind a
     prefix, or in groups with blanks, and then not in a row of numbers."""
     digits, sizes, separators = written.digits, written.sizes, written.separators
-    if not written.is_grouped or _is_other(written):
+    if not written.is_grouped or not _is_usual(sizes) or _is_other(written):
         return False
     if sizes[-3:] == (3, 3, 4) and _IS_NORTH_AMERICAN.fullmatch(digits) and separators.strip(" "):
         return True
@@ -217,6 +217,11 @@ def _is_written_so(written: _Written, data: bytes, start: int, end: int) -> bool
         return False
     is_alone = "(" in separators or not (groups_before(data, start) or groups_behind(data, end))
     return is_alone and plans().are_written(digits, sizes)
+
+
+def _is_usual(sizes: Sizes) -> bool:
+    """Whether any region writes numbers in such groups."""
+    return sizes[-3:] == (3, 3, 4) or sizes in plans().by_sizes
 
 
 _IS_NORTH_AMERICAN = re.compile(r"(?:1|001)?[2-9]\d\d[2-9]\d{6}")
