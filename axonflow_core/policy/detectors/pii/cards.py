@@ -108,7 +108,7 @@ DETECTORS = (
         rf"|\d{{6}}{_S}\d{{10}}(?:\d{{3}})?|\d{{8}}{_S}\d{{8}})\b",
         hint=NINE_DIGITS,
         accept=_card,
-        cost_us=7,
+        cost_us=9,
         more=lambda data: luhn_runs(data, 12, 19),
         overlaps=True,
     ),
