@@ -44,7 +44,7 @@ _REACH = 65_536
 does at the end of its line, has RE2 read that far for each."""
 _EDGE = 128
 """Bytes at an end of a piece that are not searched, but looked at."""
-_MAX_FOUND, _MAX_REFUSED = 64, 4_096
+_MAX_FOUND, _MAX_REFUSED = 256, 4_096
 """Attacks of one kind in a text, and candidates that are none. A text with more of them was made to
 have them: all of its rest counts as an attack."""
 _OPENING = {
