@@ -103,7 +103,7 @@ async def test_a_step_without_a_record_is_run_again_and_its_record_says_so(tmp_p
     await require_points(tmp_path, file_in(tmp_path))
 
 
-@pytest.mark.thorough
+@pytest.mark.exhaustive
 async def test_the_same_holds_on_postgresql_where_another_executor_goes_on(
     tmp_path: Path, url: str
 ) -> None:
