@@ -163,7 +163,7 @@ class Engine:
         if self._connections is not None:
             config["system_database_engine"] = self._connections
         DBOS(config=config)
-        logging.getLogger("dbos").handlers.clear()
+        _log_through_ours()
         self._dbos = DBOS
 
         async def run(plan: str, leg: int) -> str:  # DBOS takes no bound method
@@ -315,3 +315,11 @@ class Engine:
         else:
             return status.status not in ("ENQUEUED", "DELAYED")
         return False
+
+
+def _log_through_ours() -> None:
+    """Have DBOS's log be the process's, which says nothing of messages of exceptions. DBOS makes
+    itself a handler and takes its logger out of the tree."""
+    log = logging.getLogger("dbos")
+    log.handlers.clear()
+    log.propagate = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from axonflow_core.keys import throwaway_keys
 from axonflow_core.plans.databases import EngineDatabase
 from axonflow_core.plans.runs import Runs
 from axonflow_core.plans.sealing import PlanSeal
+from axonflow_core.server.logs import line_of
 
 from .planned import AGENTS, CHAIN, Model, planning, written
 
@@ -137,3 +139,13 @@ async def test_an_executor_whose_plan_others_took_does_nothing_more_to_it(tmp_pa
     assert status["step_results"]["step_1"]["output"] == "first is done"
     assert [each.facts["attempt"] for each in records] == [2, 1]
     assert model.calls == {"plan": 1, "first": 2, "second": 1, "third": 1, "synthesis": 1}
+
+
+async def test_a_fault_of_the_engine_is_in_the_log_without_its_message(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async with planning(tmp_path, Model(written(CHAIN))):
+        logging.getLogger("dbos").error("%s", "what Ann said")
+        record = next(each for each in caplog.records if each.name == "dbos")
+    assert b"Ann" not in line_of(record)
+    assert "Ann" not in capfd.readouterr().err
