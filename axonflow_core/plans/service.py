@@ -16,15 +16,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
-from enum import StrEnum
 from typing import TYPE_CHECKING, Self
 
 from axonflow_core.audit.record import new_id
 from axonflow_core.audit.store import AuditStore
-from axonflow_core.frozen import evolve, frozen
+from axonflow_core.frozen import evolve
 from axonflow_core.governance.caller import Caller
 from axonflow_core.governance.trail import Outcome
-from axonflow_core.messages import Json, hidden
 from axonflow_core.plans.agents import agents_of
 from axonflow_core.plans.book import Book, Version
 from axonflow_core.plans.changes import Changes
@@ -32,8 +30,9 @@ from axonflow_core.plans.clock import now_us
 from axonflow_core.plans.databases import EngineDatabase
 from axonflow_core.plans.engine import Engine
 from axonflow_core.plans.ground import Ground
-from axonflow_core.plans.plan import Draft, Plan, StepState, Wish
+from axonflow_core.plans.plan import Draft, Plan
 from axonflow_core.plans.planner import Planned, Planning, planned
+from axonflow_core.plans.requests import Refused, Standing, Wanted, Why
 from axonflow_core.plans.runs import Runs, plan_entry
 from axonflow_core.plans.sealing import PlanSeal
 from axonflow_core.plans.terms import ExecutionMode, PlanStatus
@@ -48,48 +47,6 @@ WHOLE = "plan"
 _POLL_S = 0.25
 """How often a request looks how far a plan is that runs elsewhere."""
 _DAY_US = 86_400_000_000
-
-
-class Why(StrEnum):
-    """Why nothing was done."""
-
-    UNKNOWN = "unknown_plan"
-    EXPIRED = "plan_expired"
-    EXECUTED = "plan_executed"
-    CONFLICT = "version_conflict"
-    STATE = "plan_state"
-    FOREIGN = "foreign_plan"
-
-
-@frozen
-class Refused:
-    """Nothing was done."""
-
-    why: Why
-    message: str
-    plan: Plan | None = None
-    """The plan as it stands, where there is one."""
-
-
-@frozen(kw_only=True)
-class Wanted:
-    """What a client wants a plan for."""
-
-    query: str = hidden()
-    user: str | None = hidden(default=None)
-    domain: str
-    mode: ExecutionMode | None = None
-    """None: as the configuration says."""
-    wish: Wish
-    metadata: Mapping[str, Json] = hidden(factory=dict)
-
-
-@frozen(kw_only=True)
-class Standing:
-    """A plan and its steps."""
-
-    plan: Plan
-    steps: Mapping[str, StepState]
 
 
 class Plans:

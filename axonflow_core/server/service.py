@@ -27,7 +27,7 @@ from axonflow_core.frozen import frozen
 from axonflow_core.http.client import Transport
 from axonflow_core.keys import Keys
 from axonflow_core.modes import contexts
-from axonflow_core.plans import book as plans_book
+from axonflow_core.plans import tables as plans
 from axonflow_core.server import history, replays
 from axonflow_core.server.claims import Claims, FileClaims, OwnClaims
 from axonflow_core.server.database_claims import DatabaseClaims
@@ -281,7 +281,7 @@ async def _closing_on_failure(service: Service) -> AsyncIterator[None]:
 def tables() -> MetaData:
     """The tables of all rooms, beside the audit's."""
     together = MetaData()
-    rooms = (book.TABLES, contexts.TABLES, history.TABLES, plans_book.TABLES, replays.TABLES)
+    rooms = (book.TABLES, contexts.TABLES, history.TABLES, plans.TABLES, replays.TABLES)
     for each in rooms:
         for table in each.sorted_tables:
             table.to_metadata(together)

@@ -13,7 +13,8 @@ from axonflow_core.errors import MalformedRequest
 from axonflow_core.governance.trail import Outcome
 from axonflow_core.plans.plan import Plan
 from axonflow_core.plans.planner import Planned
-from axonflow_core.plans.service import Plans, Refused, Standing
+from axonflow_core.plans.requests import Refused, Standing
+from axonflow_core.plans.service import Plans
 from axonflow_core.plans.terms import PlanStatus
 from axonflow_core.policy.rules import Verdict
 from axonflow_core.server.client_request import Answer, ClientRequest, json_answer, refusal

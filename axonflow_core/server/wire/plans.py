@@ -19,8 +19,9 @@ from axonflow_core.plans.calls import STEP_CALL
 from axonflow_core.plans.order import depth
 from axonflow_core.plans.plan import SYNTHESIS, Plan, StepState, Wish
 from axonflow_core.plans.planner import Planned
+from axonflow_core.plans.requests import Refused, Standing, Wanted, Why
 from axonflow_core.plans.runs import steps_of
-from axonflow_core.plans.service import WHOLE, Refused, Standing, Wanted, Why
+from axonflow_core.plans.service import WHOLE
 from axonflow_core.plans.terms import ExecutionMode, PlanStatus, StepStatus
 from axonflow_core.server.client_request import Answer, json_answer, refusal
 from axonflow_core.server.fields import MAX_TOKEN, Fields
