@@ -31,7 +31,7 @@ FILE = """\
 version: "1.0"
 llm_providers:
   anthropic: {enabled: true, config: {endpoint: "ENDPOINT"}}
-  bedrock: {enabled: true, config: {region: us-east-1}}
+  bedrock: {enabled: true, config: {region: us-east-1, betas: [mine-2026-11-01]}}
 models:
   claude-house: [{provider: anthropic, model: claude-sonnet-5-5}]
   claude-cloud: [{provider: bedrock, model: us.anthropic.claude-sonnet-4-5-20250929-v1:0}]
@@ -186,14 +186,14 @@ def test_what_a_policy_changes_is_all_that_changes(served: Served) -> None:
 
 def test_at_bedrock_all_that_is_said_arrives_without_model_and_stream(served: Served) -> None:
     body = {"model": "claude-cloud", **BODY, "context_management": EDITS, "stream": True}
-    reply = served.ask(body, anthropic_beta=BETAS)
+    reply = served.ask(body, anthropic_beta=f"{BETAS},mine-2026-11-01")
     assert read_body(reply.body).error is None
     sent = json.loads(served.bedrock.exchanges[-1].body)
     assert sent == {
         **BODY,
         "context_management": EDITS,
         "anthropic_version": "bedrock-2023-05-31",
-        "anthropic_beta": [EDITING],
+        "anthropic_beta": [EDITING, "mine-2026-11-01"],
     }
 
 

@@ -146,6 +146,9 @@ class BedrockConfig(CommonSettings):
     once, through one."""
     residency: str | None = None
     """The only geography whose inference profiles may be called: `eu`, `us`, `global`."""
+    betas: tuple[str, ...] = ()
+    """Betas of Anthropic's that the account has besides those that are known of a model: calls of
+    Anthropic's clients keep them."""
 
 
 VARIABLES = {"region": "BEDROCK_REGION", "model": "BEDROCK_MODEL"}

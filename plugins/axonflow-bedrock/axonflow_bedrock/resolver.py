@@ -158,8 +158,12 @@ class ModelResolver:
         )
 
     def _facts(self, given: str, base_id: str | None) -> ModelFacts:
+        config = self._config
         return ModelFacts(
-            model_id=given, base_id=base_id or "", default_max_tokens=self._config.max_tokens
+            model_id=given,
+            base_id=base_id or "",
+            default_max_tokens=config.max_tokens,
+            betas=frozenset(config.betas) or None,
         )
 
     def unary(self, kind: type[C], model: str | None, *, asked: C | None = None) -> UnaryRoute[C]:
