@@ -80,6 +80,7 @@ def test_an_answer_that_a_policy_stops_ends_at_once(claude: ClaudeCode, house: H
     ran = claude("Tell me of zeppelins.")
     assert ran.returncode == 1
     assert "zeppelin rises" not in ran.stdout
+    assert "no-zeppelin does not allow" in ran.stdout
     assert len(asked_for_text(house, before)) == 1
 
 
