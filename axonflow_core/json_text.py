@@ -68,6 +68,31 @@ def loads_answer(data: bytes | str) -> Any:
         return loads(_ESCAPE.sub(_whole, _utf8(data)))
 
 
+def has_one_reading(text: bytes, value: Any) -> bool:
+    """Whether every parser reads `value` from `text`, as `loads` did: no object has a key twice, of
+    which one parser takes the first and another the last.
+
+    A key that was left out has two quotation marks, so most texts are known by the number of those:
+    all but the ones that spell a quotation mark by its number.
+    """
+    if not text:
+        return True
+    try:
+        if rb"\u0022" not in text:
+            return text.count(b'"') == dumps(value).count(b'"')
+        json.loads(text, object_pairs_hook=_without_repetition)
+    except (ValueError, TypeError, RecursionError):  # a repetition, or nested too deeply to know
+        return False
+    return True
+
+
+def _without_repetition(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    read = dict(members)
+    if len(read) < len(members):
+        raise ValueError("a key is repeated")
+    return read
+
+
 def dumps(value: Any, *, is_sorted: bool = False) -> bytes:
     """`value` as compact JSON in UTF-8; with `is_sorted` its keys are in order.
 

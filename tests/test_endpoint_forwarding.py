@@ -85,6 +85,17 @@ def test_a_call_in_the_vendors_form_arrives_as_it_was_sent(
     assert (answer["object"], answer["usage"]["completion_tokens"]) == ("chat.completion", 1)
 
 
+def test_a_body_that_another_parser_may_read_otherwise_is_written_anew(
+    client: Client, vendor: MockTransport
+) -> None:
+    body = b'{"model": "toy-1", "messages": %s, "messages": [{"role": "user", "content": "Hi"}]}'
+    hidden = b'[{"role": "user", "content": "Hidden"}]'
+
+    assert client.post(OWN, body % hidden).json["choices"][0]["message"]["content"]
+    assert b"Hidden" not in vendor.requests[-1].body
+    assert sent(vendor)["messages"] == [{"role": "user", "content": "Hi"}]
+
+
 @pytest.mark.parametrize("path", [OWN, OTHER])
 def test_a_stream_has_the_vendors_text_and_one_end(client: Client, path: str) -> None:
     *chunks, last = [chunk for _, chunk in asked(client, path, stream=True, **COUNTED).events]

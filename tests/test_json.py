@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from axonflow_core.errors import RequestError
 from axonflow_core.json import _kinds, dumps, from_json, loads, to_json
-from axonflow_core.json_text import loads_answer
+from axonflow_core.json_text import has_one_reading, loads_answer
 from axonflow_core.messages import (
     Adjustment,
     BuiltinTool,
@@ -108,6 +108,65 @@ def test_any_json_is_read_as_the_standard_library_reads_it(value: Any, indent: i
 
     assert repr(loads(text)) == repr(json.loads(text))
     assert repr(loads(dumps(value))) == repr(json.loads(text))
+
+
+NAMES = st.sampled_from(["a", "b", 'say "a"', "\\", '\\"', "\\u0022", "é"])
+SPELLED = st.recursive(
+    NAMES | st.integers(),
+    lambda inner: st.lists(inner) | st.lists(st.tuples(NAMES, inner)).map(tuple),
+    max_leaves=8,
+)
+"""JSON whose objects are tuples of members, in which a key may stand twice."""
+
+
+def spelled(value: Any, quote: str) -> str:
+    """The text of a value of `SPELLED`; `quote` is how a quotation mark in a string is written."""
+    if isinstance(value, tuple):
+        members = (f"{spelled(key, quote)}: {spelled(item, quote)}" for key, item in value)
+        return "{" + ", ".join(members) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(spelled(item, quote) for item in value) + "]"
+    if isinstance(value, int):
+        return str(value)
+    written = (quote if each == '"' else json.dumps(each)[1:-1] for each in value)
+    return '"' + "".join(written) + '"'
+
+
+def repeats(value: Any) -> bool:
+    """Whether an object of a value of `SPELLED` has a key twice."""
+    items = [item for _, item in value] if isinstance(value, tuple) else value
+    if not isinstance(items, list):
+        return False
+    keys = [key for key, _ in value] if isinstance(value, tuple) else []
+    return len(set(keys)) < len(keys) or any(map(repeats, items))
+
+
+@given(SPELLED, st.sampled_from(['\\"', "\\u0022"]))
+def test_json_has_one_reading_where_no_object_has_a_key_twice(value: Any, quote: str) -> None:
+    text = spelled(value, quote).encode()
+
+    assert has_one_reading(text, loads(text)) is not repeats(value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a": "clean", "a": "dirty"}',
+        '{"a": "clean", "\\u0061": "dirty"}',
+        '[{"b": {"a": "clean", "a": "dirty"}}]',
+        '{"b": "\\u0022\\u0022\\u0022\\u0022", "a": "clean", "a": "dirty"}',
+        '{"b": 12345678901234567890123, "a": 1, "a": 2}',
+    ],
+)
+def test_a_repeated_key_is_found_however_it_is_spelled(text: str) -> None:
+    assert not has_one_reading(text.encode(), loads(text))
+    assert has_one_reading(b'{"a": "clean"}', {"a": "clean"})
+
+
+def test_json_that_is_nested_too_deeply_to_be_written_has_no_certain_reading() -> None:
+    text = b"[" * 900 + b"]" * 900
+
+    assert not has_one_reading(text, loads(text))
 
 
 def test_orjson_alone_would_lose_digits() -> None:

@@ -9,6 +9,7 @@ from attrs import field
 
 from axonflow_core.frozen import frozen
 from axonflow_core.json import loads
+from axonflow_core.json_text import has_one_reading
 from axonflow_core.messages import EMPTY, Json, hidden
 
 from .operations import Operation
@@ -31,6 +32,13 @@ class Call:
     def _parsed(self) -> Json:
         return loads(self.body) if self.body else None
 
+    has_one_reading: bool = field()
+    """Whether every parser reads in `body` what was read here."""
+
+    @has_one_reading.default
+    def _is_read_so_by_all(self) -> bool:
+        return has_one_reading(self.body, self.json)
+
     caller: str
     """The id of the client, as its verifier names it. Never a secret."""
     headers: Mapping[str, str] = EMPTY
@@ -38,6 +46,11 @@ class Call:
     query: Mapping[str, str] = field(default=EMPTY)
     """The members of the query that do (`Wire.call_query`)."""
     request_id: str
+
+    @property
+    def forwardable(self) -> bytes | None:
+        """The body; None for one in which whoever gets it may read what nobody read here."""
+        return self.body if self.has_one_reading else None
 
     @property
     def is_streamed(self) -> bool:

@@ -70,7 +70,7 @@ class Conversation:
             codec=self.codec,
             surface=self.surface,
             request=self.request,
-            body=self.call.body,
+            body=self.call.forwardable,
             headers=self.form.request_headers(self.call.headers),
         )
 
@@ -177,7 +177,7 @@ class UnaryCall(Generic[Q, A]):
             codec=self.codec,
             surface=self.surface,
             request=self.request,
-            body=self.call.body,
+            body=self.call.forwardable,
             headers=self.form.request_headers(self.call.headers),
             is_counted=self.call.operation.kind is Kind.COUNT,
         )
