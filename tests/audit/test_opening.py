@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import orjson
@@ -13,6 +15,7 @@ from attrs import evolve
 from sqlalchemy import text
 
 from axonflow_core.audit.databases.locks import folder_of
+from axonflow_core.audit.databases.sqlite import SQLiteDatabase
 from axonflow_core.audit.databases.urls import path_of
 from axonflow_core.audit.keys import Signer
 from axonflow_core.audit.record import Kind
@@ -229,3 +232,34 @@ def test_the_journal_is_a_wal_and_every_commit_is_synchronous(database: Path) ->
 
     assert asyncio.run(pragmas()) == ["wal", 2]
     assert sqlite3.connect(database).execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+_READS = "import sqlite3, sys; print(*sqlite3.connect(sys.argv[1]).execute('{}').fetchone())"
+
+
+def read_elsewhere(path: Path) -> int:
+    """How many records another process finds, which opens the database and closes it again."""
+    command = [sys.executable, "-c", _READS.format("SELECT count(*) FROM records"), str(path)]
+    return int(subprocess.run(command, capture_output=True, check=True).stdout)
+
+
+async def test_whoever_looks_at_the_file_leaves_the_locks_of_a_store_to_it(database: Path) -> None:
+    """Else the next process that closes the database removes the WAL, and what is committed in
+    it."""
+    async with opened(database) as store:
+        await append_all(store, [call() for _ in range(3)])
+        here = SQLiteDatabase(database)
+        here.require_there()
+        here._has_any([b"what nobody wrote"])
+        known = read_elsewhere(database)
+        await append_all(store, [call() for _ in range(3)])
+        assert read_elsewhere(database) == known + 3
+
+
+async def test_closing_the_file_by_other_ways_loses_them(database: Path) -> None:
+    """The control."""
+    async with opened(database) as store:
+        await append_all(store, [call() for _ in range(3)])
+        content(database)
+        read_elsewhere(database)
+        assert not database.with_name(f"{database.name}-wal").exists()

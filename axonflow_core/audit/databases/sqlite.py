@@ -6,6 +6,10 @@ and renamed, so one that is empty or without its tables has lost them.
 WAL, so that readers and the writer do not wait for each other. `synchronous=FULL`, so that a commit
 is on the disk before anybody hears of it: with NORMAL the last commits are lost in a power cut.
 
+Nobody opens the file but SQLite: whoever closes a file gives up all locks of its process on it
+(POSIX), and the next process that closes the database would take itself for the last, and remove
+the WAL with what others have committed.
+
 Writers of several processes take turns. SQLite's own waiting sleeps for up to 100 ms, in which a
 busy neighbour commits a hundred times; a writer here asks again after a fraction of a commit.
 """
@@ -15,10 +19,11 @@ from __future__ import annotations
 import os
 import random
 import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager, closing
-from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -49,13 +54,14 @@ checked by `axonflow audit verify`."""
 MAX_LOOKED_BYTES = 34_359_738_368
 """How much is read in looking for what was deleted, once for each trace of it: about ten seconds'
 work."""
-_READ_BYTES = 16_777_216
+_LOOKING = Path(__file__).with_name("looking.py")
+_HAS_NONE = 0
+"""How the program `looking` ends where the file has nothing of what is looked for."""
 _CHECKPOINT_PAGES = 4_000
 """After how many pages the WAL is copied into the database; SQLite's own 1,000 copy the pages that
 every commit changes four times as often."""
 _TURN_S = (0.000_2, 0.001)
 """How long a writer sleeps between asking for its turn."""
-_MAGIC = b"SQLite format 3\0"
 _RESTORE = "restore it from a copy, or move it away to begin a new one"
 _KEPT_WAL = (
     "another connection kept the WAL, which has older pages: run the command again, or stop the "
@@ -192,13 +198,10 @@ class SQLiteDatabase(Database):
             return True
         if not traces:
             return False
-        with self.path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
-            overlap = max(map(len, traces))
-            for start in range(0, len(content), _READ_BYTES):
-                part = content[start : start + _READ_BYTES + overlap]
-                if any(trace in part for trace in traces):
-                    return True
-        return False
+        asked = b"".join(len(trace).to_bytes(4, "big") + trace for trace in traces)
+        command = [sys.executable, "-I", str(_LOOKING), str(self.path)]
+        looked = subprocess.run(command, input=asked, capture_output=True, check=False)  # noqa: S603 - this interpreter
+        return looked.returncode != _HAS_NONE
 
     def _require_file(self) -> None:
         path = self.path
@@ -207,11 +210,9 @@ class SQLiteDatabase(Database):
             raise ConfigError(f"{path} is not a file", hint=hint)
         if not os.access(path, os.R_OK | os.W_OK):
             raise ConfigError(f"{path} cannot be written", hint="chmod u+rw, or another owner")
-        with path.open("rb") as file:
-            magic = file.read(len(_MAGIC))
-        if not magic:
+        if not path.stat().st_size:
             raise AuditError(f"{path} is empty", hint=_RESTORE)
-        if magic != _MAGIC:
+        if not _is_database(path):
             raise ConfigError(f"{path} is not an SQLite database", hint=URL_HINT)
 
     def _require_folder(self) -> None:
@@ -246,6 +247,18 @@ class SQLiteDatabase(Database):
         engine.dispose()
         new.rename(path)
         _sync_folder(path.absolute().parent)
+
+
+def _is_database(path: Path) -> bool:
+    """Whether SQLite takes the file for one of its own."""
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)) as driver:
+            driver.execute("PRAGMA schema_version").fetchone()
+    except sqlite3.OperationalError:  # it is locked, or out of reach for now
+        return True
+    except sqlite3.DatabaseError:
+        return False
+    return True
 
 
 def _engine(
