@@ -118,7 +118,7 @@ def kill_round(servers: Sequence[Governed], draw: random.Random, name: str) -> l
     """Ask both at once, and kill them at drawn times: the ids of what was answered."""
     answered: list[str] = []
     clients = [
-        Thread(target=ask_until_killed, args=(server, f"{name} {number}", answered))
+        Thread(target=ask_until_killed, args=(server, f"{name} {server.port} {number}", answered))
         for server in servers
         for number in range(4)
     ]
