@@ -79,8 +79,9 @@ class Plan:
     created_us: int
     expires_us: int
     begun_us: int | None = None
-    """When the execution began."""
+    """When the execution began; later by as much as it waited for somebody."""
     ended_us: int | None = None
+    """When it ended, or began to wait."""
     awaits: str | None = None
     """The id of the step that an approval is awaited for, or `plan`."""
     approved: str | None = None

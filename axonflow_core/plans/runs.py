@@ -111,7 +111,11 @@ class Runs:
             return PlanStatus.EXECUTING
         awaited = _next_to_approve(plan, states)
         if awaited is not None:
-            changes = {"status": PlanStatus.AWAITING_APPROVAL, "awaits": awaited}
+            changes = {
+                "status": PlanStatus.AWAITING_APPROVAL,
+                "awaits": awaited,
+                "ended_us": now_us(),
+            }
             await self.moved(plan, (PlanStatus.EXECUTING,), "awaits approval", changes)
             return PlanStatus.AWAITING_APPROVAL
         status, code, reason, result = _end_of(plan, states)

@@ -169,6 +169,9 @@ class Plans:
         if plan.status not in (PlanStatus.AWAITING_APPROVAL, PlanStatus.FAILED):
             message = f"the plan {id} is {plan.status}: nothing of it waits for an approval"
             return Refused(Why.STATE, message, plan)
+        waits_until_us = (plan.ended_us or 0) + int(self._ground().plans.expires_s * 1e6)
+        if approves and plan.status is not PlanStatus.FAILED and now_us() >= waits_until_us:
+            return Refused(Why.EXPIRED, f"the plan {id} has waited for too long", plan)
         if not approves:
             reason = f"the approval of {plan.awaits or 'the plan'} was refused"
             await self._runs.ended(
@@ -275,7 +278,10 @@ class Plans:
             status, awaits, leg = PlanStatus.AWAITING_APPROVAL, awaited[plan.mode], 0
         else:
             status, awaits, leg = PlanStatus.EXECUTING, None, 1
-        changes = {"status": status, "awaits": awaits, "leg": leg, "begun_us": now_us()}
+        at_us = now_us()
+        changes = {"status": status, "awaits": awaits, "leg": leg, "begun_us": at_us}
+        if awaits is not None:
+            changes["ended_us"] = at_us
         has_begun = await self._runs.moved(
             plan, (PlanStatus.PENDING,), "begun", changes, client=caller.client
         )
@@ -292,9 +298,11 @@ class Plans:
             "leg": plan.leg + 1,
             "awaits": None,
             "approved": plan.awaits or plan.approved,
+            "begun_us": now_us() - (0 if has_failed else _spent_us(plan)),
+            "ended_us": None,
         }
         if has_failed:
-            changes |= {"code": None, "end": None, "ended_us": None, "begun_us": now_us()}
+            changes |= {"code": None, "end": None}
         has_moved = await self._runs.moved(
             plan,
             (plan.status,),
@@ -343,6 +351,13 @@ class Plans:
                 if standing.plan.status is not PlanStatus.EXECUTING or left <= 0:
                     return standing
                 await asyncio.wait({changed}, timeout=min(_POLL_S, left))
+
+
+def _spent_us(plan: Plan) -> int:
+    """How long a plan that waits has run, in microseconds."""
+    if plan.begun_us is None or plan.ended_us is None:
+        return 0
+    return plan.ended_us - plan.begun_us
 
 
 def _unknown(id: str) -> Refused:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from axonflow_core.plans.terms import ExecutionMode
@@ -54,6 +56,27 @@ async def test_a_plan_by_steps_waits_before_each(served: Planning) -> None:
     assert seen == ["step_1", "step_2", "step_3"]
     assert (last["status"], last["result"]) == ("completed", "synthesis is done")
     assert model.order == ["plan", "first", "second", "third", "synthesis"]
+
+
+async def test_the_time_that_a_plan_waits_for_somebody_is_not_its_own(served: Planning) -> None:
+    served.use(Model(written(CHAIN)), max_wall_s=1.0)
+    id = await served.made(execution_mode="step")
+    await served.execute(id)
+    for _ in CHAIN:
+        await asyncio.sleep(0.6)
+        last = (await served.resume(id)).json
+    assert last["status"] == "completed"
+
+
+async def test_an_approval_that_comes_too_late_is_refused(served: Planning) -> None:
+    model = served.use(Model(written(CHAIN)), expires_s=0.2)
+    id = await served.made(execution_mode="confirm")
+    await served.execute(id)
+    await asyncio.sleep(0.3)
+    late = await served.resume(id)
+    assert (late.status, late.json["code"]) == (410, "plan_expired")
+    assert model.calls == {"plan": 1}
+    assert (await served.resume(id, approved=False)).json["status"] == "cancelled"
 
 
 async def test_a_refused_approval_ends_the_plan_and_keeps_what_there_is(served: Planning) -> None:

@@ -112,3 +112,30 @@ async def test_a_domain_that_comes_with_the_package_has_agents(served: Planning)
     assert made["data"]["steps"][0]["agent"] == "transport"
     await served.execute(made["plan_id"])
     assert "journeys" in model.asked["ride"].system[0].text  # type: ignore[union-attr]
+
+
+async def test_no_body_says_whose_plan_it_is(served: Planning) -> None:
+    served.use(Model(written(CHAIN)))
+    claims = dict.fromkeys(("client_id", "tenant_id", "org_id", "tenant", "client"), "other")
+    body = {"query": "q", "request_type": "multi-agent-plan", "context": claims, **claims}
+    id = (await served.post("/api/request", body)).json["plan_id"]
+    await served.post(
+        "/api/request", {"request_type": "execute-plan", "plan_id": id, "query": "", **claims}
+    )
+    assert ((await served.status(id))["org_id"], await served.records("other")) == ("acme", [])
+    assert {each.client for each in await served.records()} == {"acme"}
+
+
+@pytest.mark.parametrize("kind", ["multi-agent-plan", "generate-plan", "execute-plan"])
+@pytest.mark.parametrize("value", [None, 0, -1, "", "x" * 200_000, [], [1], {}, {"a": []}, True])
+async def test_no_body_makes_a_route_of_plans_fail(
+    served: Planning, kind: str, value: object
+) -> None:
+    served.use(Model(written(CHAIN)))
+    right = {"query": "q", "user_token": "u", "context": {}, "plan_id": "plan_0"}
+    for name in right:
+        reply = await served.post("/api/request", {**right, "request_type": kind, name: value})
+        assert reply.status < 500 and reply.json is not None
+    for name in ("domain", "execution_mode", "provider", "model", "team_id", "plan_id"):
+        body = {"query": "q", "request_type": kind, "context": {name: value}}
+        assert (await served.post("/api/request", body)).status < 500
