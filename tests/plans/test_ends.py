@@ -10,6 +10,7 @@ from axonflow_core.audit.record import Kind
 from axonflow_core.errors import Unavailable
 from axonflow_core.plans.terms import OnFailure
 from axonflow_core.policy.rules import Verdict
+from axonflow_core.server.auth import Directory
 
 from .planned import CHAIN, WIDE, Model, Planning, written
 
@@ -179,3 +180,20 @@ async def test_a_plan_that_is_over_is_not_cancelled(served: Planning) -> None:
     await served.execute(id)
     assert (await served.cancel(id)).json["success"] is False
     assert (await served.status(id))["status"] == "completed"
+
+
+async def test_a_client_that_is_gone_has_no_further_step(served: Planning) -> None:
+    model = served.use(Model(written(CHAIN), first=slowly))
+    id = await served.made()
+    executing = asyncio.create_task(served.execute(id))
+    await model.begun("first")
+    clients = served.service.generation.clients
+    served.service.generation.clients = Directory({}, [])
+    try:
+        await asyncio.wait_for(executing, 10)
+    finally:
+        served.service.generation.clients = clients
+    status = await served.status(id)
+    assert status["step_results"]["step_2"]["error"] == "the client acme is not there any more"
+    assert status["step_results"]["step_1"]["output"] == "good is done"
+    assert model.calls["second"] == 0 and status["status"] == "failed"
