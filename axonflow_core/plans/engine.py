@@ -95,10 +95,11 @@ class Engine:
         self._database.enter()
         try:
             await asyncio.to_thread(self._launch)
+            await self._beat()
         except BaseException:
+            await asyncio.to_thread(self._stop)
             self._database.leave()
             raise
-        await self._beat()
         self._sweeping = asyncio.create_task(self._sweep())
 
     async def aclose(self) -> None:

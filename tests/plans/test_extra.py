@@ -1,0 +1,40 @@
+"""Plans without the package that they need."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from axonflow_core.errors import ConfigError
+from axonflow_core.plans.databases import SCHEMA, EngineDatabase
+
+from .planned import CHAIN, Model, planning, written
+
+
+async def test_a_server_without_dbos_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "dbos", None)
+    with pytest.raises(ConfigError, match="plans need the package dbos") as missing:
+        async with planning(tmp_path, Model(written(CHAIN))):
+            pass
+    assert missing.value.hint == 'pip install "axonflow-core[plans]"'
+
+
+@pytest.mark.parametrize(
+    ("url", "audit", "expected", "schema"),
+    [
+        (None, "sqlite:///a/b.db", "sqlite:///a/b-plans.db", None),
+        ("sqlite:///c.db", "sqlite:///a/b.db", "sqlite:///c.db", None),
+        (None, "postgresql://u:p@h/d", "postgresql://u:p@h/d", SCHEMA),
+        ("postgresql+psycopg://h/d", "sqlite:///a/b.db", "postgresql://h/d", SCHEMA),
+    ],
+)
+def test_the_engine_keeps_its_own_beside_the_audit(
+    url: str | None, audit: str, expected: str, schema: str | None
+) -> None:
+    database = EngineDatabase(url, audit)
+    assert (database.url, database.schema) == (expected, schema)
+    assert (database.executor == "local") is (schema is None)
