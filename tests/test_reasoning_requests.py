@@ -316,3 +316,36 @@ def test_an_effort_next_to_tools_is_the_one_that_the_model_takes_there(
 
     assert told(made) == reports
     assert (made.request.reasoning and made.request.reasoning.effort) == sent
+
+
+# ── a model that does not reason ──────────────────────────────────────────────────────────────────
+
+THOUGHTLESS = evolve(CHAT, features=CHAT.features - {Feature.REASONING})
+AGENT = evolve(CHAT, family="agent", reasoning=ReasoningControls(is_mode_optional=False))
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ReasoningRequest("adaptive"),
+        ReasoningRequest("adaptive", effort="high"),
+        ReasoningRequest(effort="low"),
+    ],
+)
+def test_reasoning_that_a_client_leaves_to_the_model_is_left_out_and_told(
+    asked: ReasoningRequest,
+) -> None:
+    request = CompletionRequest((user("hi"),), reasoning=asked)
+    made = fit(request, THOUGHTLESS, ModelFacts(), client=AGENT)
+    assert made.request.reasoning is None
+    assert told(made) == ["reasoning: not asked for"]
+
+
+@pytest.mark.parametrize("client", [AGENT, TEACHER, None])
+def test_reasoning_that_is_insisted_on_stays_and_is_refused_by_name(client: Any) -> None:
+    asked = ReasoningRequest("enabled", 2048) if client is AGENT else ReasoningRequest(effort="low")
+    request = CompletionRequest((user("hi"),), reasoning=asked)
+    made = fit(request, THOUGHTLESS, ModelFacts(), client=client)
+    assert made.request.reasoning == asked
+    with pytest.raises(EncodeError, match="reasoning"):
+        THOUGHTLESS.encode_request(made.request, ModelFacts())

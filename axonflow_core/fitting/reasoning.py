@@ -39,6 +39,9 @@ _UNSTATED_LIMIT = 4_096
 """The limit of an answer that is reckoned with where neither caller nor operator states one. The
 same is what is left for the answer where such a call asks for a greater budget."""
 _ENABLED, _ADAPTIVE = "enabled", "adaptive"
+_LEFT_TO_MODEL = (None, _ADAPTIVE)
+"""Of a dialect whose efforts are about all tokens of an answer: no mode, and the one in which the
+model decides."""
 _BETAS, _INTERLEAVED = "anthropic_beta", "interleaved-thinking-"
 """The option, and how the beta begins with which a budget may exceed the limit of one answer."""
 
@@ -51,10 +54,23 @@ def fit_reasoning(request: CompletionRequest, model: Model) -> CompletionRequest
     if asked.mode == OFF_MODE or asked.effort == OFF_EFFORT:
         return evolve(request, reasoning=_turned_off(asked, model))
     if controls is None or not model.takes(Feature.REASONING):
-        return request
+        return _unasked(request, asked, model)
     if not _fits(asked, controls):
         asked = _converted(request, asked, controls, model)
     return evolve(request, reasoning=_turned_on(request, asked, controls, model))
+
+
+def _unasked(
+    request: CompletionRequest, asked: ReasoningRequest, model: Model
+) -> CompletionRequest:
+    """The request without what leaves it to the model whether it reasons, as Claude Code says with
+    every call; a client that insists on reasoning is refused by name."""
+    theirs = None if model.client is None else model.client.reasoning
+    is_left = theirs is not None and not theirs.is_mode_optional and asked.mode in _LEFT_TO_MODEL
+    if not is_left:
+        return request
+    model.drops(Feature.REASONING, "not asked for", f"{model.name} does not reason")
+    return evolve(request, reasoning=None)
 
 
 def settle_effort_with_tools(request: CompletionRequest, model: Model) -> CompletionRequest:
