@@ -35,6 +35,7 @@ llm_providers:
 models:
   claude: [{provider: bedrock, model: us.anthropic.claude-sonnet-4-6}]
   claude-house: [{provider: bedrock, model: us.anthropic.claude-sonnet-4-6}]
+  claude-nova: [{provider: bedrock, model: us.amazon.nova-lite-v1:0}]
   claude-llama: [{provider: bedrock, model: us.meta.llama3-3-70b-instruct-v1:0}]
 server:
   clients: {acme: {generation: 1, tenant: acme, roles: [call]}}

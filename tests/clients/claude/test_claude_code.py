@@ -65,6 +65,14 @@ def test_a_tool_is_run_and_its_result_is_answered(claude: ClaudeCode, house: Hou
     assert len(asked_for_text(house, before)) == 2
 
 
+def test_another_family_may_answer(house: House, tmp_path: Path) -> None:
+    """By a name of the server's, of which Claude Code knows nothing: it leaves reasoning to the
+    model then, and speaks as the system in mid-conversation."""
+    ran = _run(tmp_path, "Good morning.", "claude-nova", _of_anthropic(house))
+    assert ran.returncode == 0, ran
+    assert "nova family" in ran.stdout
+
+
 def test_a_prompt_that_a_policy_blocks_ends_at_once_with_the_sentence_of_the_policy(
     claude: ClaudeCode, house: House
 ) -> None:
