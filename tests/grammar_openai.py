@@ -35,8 +35,9 @@ def frames_of(body: bytes) -> list[tuple[str, Any]]:
 class ChatGrammar:
     """One stream of `chat.completion.chunk`s."""
 
-    def __init__(self, *, asks_for_usage: bool) -> None:
+    def __init__(self, *, asks_for_usage: bool, knows_usage: bool = True) -> None:
         self._asks_for_usage = asks_for_usage
+        self._knows_usage = knows_usage
         self._head: tuple[Any, ...] | None = None
         self._calls: list[str] = []
         self._finish: str | None = None
@@ -48,7 +49,8 @@ class ChatGrammar:
         assert self.end is None, f"after the end: {frame}"
         if frame == "[DONE]":
             assert self._finish is not None, "[DONE] without a finish_reason"
-            assert self._has_counts is self._asks_for_usage, "counts, or none, against the wish"
+            is_due = self._asks_for_usage and self._knows_usage
+            assert self._has_counts is is_due, "counts, or none, against the wish"
             self.end = "done"
         elif "error" in frame:
             assert self._finish is None, f"an error after the finish_reason: {frame}"
@@ -93,9 +95,10 @@ class ChatGrammar:
         assert isinstance(call["function"].get("arguments", ""), str), call
 
 
-def check_chat(body: bytes, *, asks_for_usage: bool = False) -> str:
-    """How the stream `body` ends, `done` or `error`; `AssertionError` where it is none."""
-    grammar = ChatGrammar(asks_for_usage=asks_for_usage)
+def check_chat(body: bytes, *, asks_for_usage: bool = False, knows_usage: bool = True) -> str:
+    """How the stream `body` ends, `done` or `error`; `AssertionError` where it is none. Counts that
+    the provider did not give are due to nobody."""
+    grammar = ChatGrammar(asks_for_usage=asks_for_usage, knows_usage=knows_usage)
     for name, frame in frames_of(body):
         assert name == "message", f"chunks have no names: {name}"
         grammar.feed(frame)

@@ -7,6 +7,7 @@ from attrs import evolve
 from toy import CHAT
 
 from axonflow_core.codec import FamilyCodec, Feature, ModelFacts
+from axonflow_core.dialects import openai_chat
 from axonflow_core.fitting import Fitted, fit
 from axonflow_core.messages import (
     Completion,
@@ -18,7 +19,14 @@ from axonflow_core.messages import (
     ToolUse,
     user,
 )
-from axonflow_core.stream import BlockStart, BlockStop, ReasoningDelta, StreamEvent, TextDelta
+from axonflow_core.stream import (
+    BlockStart,
+    BlockStop,
+    ReasoningDelta,
+    Stopped,
+    StreamEvent,
+    TextDelta,
+)
 
 REQUEST = CompletionRequest((user("hi"),))
 FACTS = ModelFacts(base_id="toy.chat")
@@ -135,3 +143,25 @@ def test_an_index_that_is_used_again_is_of_the_later_block() -> None:
     private, text = BlockStart(0, Opaque("third", {})), BlockStart(0, Text(""))
     events = (private, BlockStop(0), text, TextDelta("Hi", index=0), BlockStop(0))
     assert streamed(client(dialect="other"), *events)[0] == [*events[2:]]
+
+
+@pytest.mark.parametrize(
+    ("reason", "called", "plain"),
+    [
+        (StopReason.END_TURN, StopReason.TOOL_USE, StopReason.END_TURN),
+        (StopReason.TOOL_USE, StopReason.TOOL_USE, StopReason.END_TURN),
+        (StopReason.MAX_TOKENS, StopReason.MAX_TOKENS, StopReason.MAX_TOKENS),
+    ],
+)
+def test_a_call_is_the_reason_of_an_answer_that_has_one_and_of_no_other(
+    reason: StopReason, called: StopReason, plain: StopReason
+) -> None:
+    to = openai_chat.CODEC
+    fitted = Fitted(CompletionRequest("x"), client=to)
+    call = ToolUse("call_1", "f", {})
+
+    assert fitted.answer(Completion((call,), reason)).stop_reason is called
+    assert fitted.answer(Completion("Hi", reason)).stop_reason is plain
+    for block, expected in ((call, called), (Text("Hi"), plain)):
+        events = fitted.stream().fit((BlockStart(0, block), BlockStop(0), Stopped(reason)))
+        assert events[-1] == Stopped(expected)

@@ -162,8 +162,8 @@ def fit_answer(completion: Completion, codec: Codec) -> Completion:
             lost[name] = client.adjustment(name)
         if placed is not None:
             content.append(placed)
-    reason = completion.stop_reason
-    stop = None if reason is None else _nearest(client, reason, lost)
+    reason, has_call = completion.stop_reason, any(type(block) is ToolUse for block in content)
+    stop = None if reason is None else _nearest(client, reason, lost, has_call=has_call)
     return evolve(
         completion,
         content=tuple(content),
@@ -178,12 +178,23 @@ def fit_answer(completion: Completion, codec: Codec) -> Completion:
     )
 
 
-def _nearest(client: Client, reason: StopReason, lost: dict[str, Adjustment]) -> StopReason:
-    """The stop reason for the client, with a report where it is not the model's own."""
+def _nearest(
+    client: Client, reason: StopReason, lost: dict[str, Adjustment], *, has_call: bool
+) -> StopReason:
+    """The stop reason for the client, with a report where it is not the model's own. Some services
+    end an answer that calls a tool as any other, and clients that go by the reason would not run
+    it; nor do they expect that none is called where one is the reason."""
+    if reason is StopReason.TOOL_USE and not has_call:
+        reason = StopReason.END_TURN
     nearest = client.stop(reason)
+    if has_call and nearest in _PLAIN_ENDS:
+        return client.stop(StopReason.TOOL_USE)
     if nearest is not reason and reason not in _UNREPORTED:
         lost["stop reason"] = client.adjustment("stop reason", f"`{reason}` given as `{nearest}`")
     return nearest
+
+
+_PLAIN_ENDS = frozenset({StopReason.END_TURN, StopReason.OTHER})
 
 
 def _own_counts(usage: Usage) -> Usage:
@@ -206,7 +217,7 @@ class ClientEvents:
     def __init__(self, codec: Codec) -> None:
         self._client = Client(codec)
         self._left_out: set[int] = set()
-        self._has_text = False
+        self._has_text = self._has_call = False
         self._first_thought: int | None = None
         self.lost: dict[str, Adjustment] = {}
 
@@ -233,6 +244,7 @@ class ClientEvents:
         if placed is None:
             self._left_out.add(event.index)
             return ()
+        self._has_call = self._has_call or type(placed) is ToolUse
         # An index may be used again, by a later block that has a place.
         self._left_out.discard(event.index)
         return (BlockStart(self._number(event.index), placed),)
@@ -278,7 +290,7 @@ class ClientEvents:
         return ()
 
     def _stop(self, event: Stopped) -> Batch:
-        reason = _nearest(self._client, event.reason, self.lost)
+        reason = _nearest(self._client, event.reason, self.lost, has_call=self._has_call)
         return (Stopped(reason, stop_sequence=event.stop_sequence),)
 
     def _count(self, event: UsageUpdate) -> Batch:
