@@ -120,7 +120,7 @@ def _decode_text(native: Mapping[str, Json]) -> ContentBlock:
     `extra`."""
     citations = native.get("citations")
     if citations:
-        return Text(native["text"], tuple(citations), extra=_rest(native, "cited text"))
+        return Text(native["text"], tuple(array(citations)), extra=_rest(native, "cited text"))
     return Text(string(native["text"]), extra=_rest(native, "text"))
 
 
@@ -176,7 +176,7 @@ def _encode_image(block: Image) -> dict[str, Json]:
 def _decode_document(native: Mapping[str, Json]) -> ContentBlock:
     """A document: its data, or blocks of its own (`source.type: content`)."""
     source, content, media, spelling = native["source"], None, None, EMPTY
-    if source["type"] == "content":
+    if source["type"] == "content" and source.keys() <= _CONTENT_KEYS:
         content = decode_content(source["content"])
         spelling = _nested_spelling(source["content"])
     else:
@@ -192,6 +192,9 @@ def _decode_document(native: Mapping[str, Json]) -> ContentBlock:
         extra=_rest(native, "document"),
         spelling=spelling,
     )
+
+
+_CONTENT_KEYS = frozenset({"type", "content"})
 
 
 def _encode_document(block: Document) -> dict[str, Json]:

@@ -17,6 +17,7 @@ from typing import TypeGuard
 
 from axonflow_core.codec import ModelFacts
 from axonflow_core.codec.json_members import array, string, unknown_members, without_none
+from axonflow_core.converters import optional_flag
 from axonflow_core.messages import (
     EMPTY,
     BuiltinTool,
@@ -76,7 +77,7 @@ def decode_request(body: Mapping[str, Json], facts: ModelFacts) -> CompletionReq
             temperature=body.get("temperature"),
             top_p=body.get("top_p"),
             top_k=body.get("top_k"),
-            stop_sequences=tuple(body.get("stop_sequences") or ()),
+            stop_sequences=tuple(array(body.get("stop_sequences") or [])),
         ),
         tools=_decode_tools(body.get("tools") or []),
         tool_choice=_decode_tool_choice(body.get("tool_choice")),
@@ -312,7 +313,7 @@ def _decode_tool_choice(native: Json) -> ToolChoice | None:
     """The choice; Anthropic's `disable_parallel_tool_use` is the opposite of `allows_parallel`."""
     if native is None:
         return None
-    is_serial = native.get("disable_parallel_tool_use")
+    is_serial = optional_flag(native.get("disable_parallel_tool_use"))
     allows_parallel = None if is_serial is None else not is_serial
     extra = unknown_members(native, _CHOICE_KEYS)
     return ToolChoice(

@@ -447,6 +447,7 @@ def _encode_result(block: ToolResult, extra: Mapping[str, Json]) -> Json:
 # ── tool calls ────────────────────────────────────────────────────────────────────────────────────
 
 _CALL_KEYS = frozenset({"id", "type", "function"})
+_ODD_CALL_KEYS = _CALL_KEYS - {"type"}
 _FUNCTION_KEYS = frozenset({"name", "arguments"})
 
 
@@ -461,8 +462,13 @@ def _decode_call(native: Mapping[str, Json]) -> ToolUse:
         string(function["name"]),
         arguments,
         spelling=spelling_of_id(native, spelling),
-        extra=call_extra(native, _CALL_KEYS),
+        extra=call_extra(native, _CALL_KEYS if _is_of_function(native) else _ODD_CALL_KEYS),
     )
+
+
+def _is_of_function(native: Mapping[str, Json]) -> bool:
+    """Whether a call says no other type than the one that is written."""
+    return native.get("type") in (None, "function")
 
 
 def id_of(value: Json) -> str:

@@ -28,7 +28,7 @@ MESSAGES, COUNT = "/v1/messages", "/v1/messages/count_tokens"
 
 def _addressed(body: Json, model: str, is_streamed: bool) -> Json:
     """`body` with model and stream; as it is, where it has both."""
-    if body.get("model") == model and (body.get("stream") is True) == is_streamed:
+    if body.get("model") == model and body.get("stream", False) is is_streamed:
         return body
     content = unknown_members(body, frozenset({"model", "stream"}))
     return {"model": model, **content, **({"stream": True} if is_streamed else {})}

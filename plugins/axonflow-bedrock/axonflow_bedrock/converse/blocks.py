@@ -95,7 +95,7 @@ _CONTENT, _SOURCE = "content", "source"
 def _decode_cited(native: Mapping[str, Json]) -> ContentBlock:
     """`{"content": [{"text": "…"}], "citations": [{…}]}` as a text with its citations. More than
     one text has no neutral form and is kept as `Opaque`."""
-    pieces, citations = native.get("content") or [], tuple(native.get("citations") or ())
+    pieces, citations = native.get("content") or [], tuple(array(native.get("citations") or []))
     if len(pieces) != 1 or "text" not in pieces[0] or not citations:
         return Opaque(DIALECT, {"citationsContent": native})
     in_piece = prefixed(_CONTENT, without_none(unknown_members(pieces[0], _TEXT_KEYS)))

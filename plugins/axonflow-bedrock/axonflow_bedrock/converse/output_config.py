@@ -29,7 +29,13 @@ _SCHEMA_KEYS = frozenset({"schema", "name", "description"})
 def take_output_schema(options: dict[str, Json]) -> OutputSchema | None:
     """Takes the schema out of `options`, if one is there in the documented form."""
     match options.get(KEY):
-        case {"textFormat": {"type": "json_schema", "structure": {"jsonSchema": dict(native)}}}:
+        case {
+            "textFormat": {
+                "type": "json_schema",
+                "structure": {"jsonSchema": dict(native), **beside},
+                **around,
+            }
+        } if not beside and not around:
             asked = _decode_schema(native)
             if asked is not None:
                 _drop_format(options)

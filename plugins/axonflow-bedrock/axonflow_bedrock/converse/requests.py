@@ -139,7 +139,7 @@ def _decode_inference(native: Mapping[str, Json], top_k: int | None) -> Inferenc
         native.get("temperature"),
         native.get("topP"),
         top_k,
-        tuple(native.get("stopSequences") or ()),
+        tuple(array(native.get("stopSequences") or [])),
         extra=unknown_members(native, _INFERENCE_KEYS),
     )
 

@@ -114,7 +114,7 @@ def _encode_request(request: EmbeddingRequest, facts: ModelFacts) -> Json:
 def _decode_inputs(body: Mapping[str, Json]) -> tuple[EmbeddingInput, ...]:
     """Texts, images and mixed inputs, each from a member of its own."""
     return (
-        *(Text(string(text)) for text in body.get("texts") or ()),
+        *(Text(string(text)) for text in array(body.get("texts") or [])),
         *(Image(_decode_url(url)) for url in body.get("images") or ()),
         *(_decode_mixed(native) for native in body.get("inputs") or ()),
     )

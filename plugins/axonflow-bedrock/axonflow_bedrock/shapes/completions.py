@@ -37,6 +37,7 @@ from attrs import define, field
 from axonflow_core.codec import FamilyCodec, Feature, ModelFacts, NativeNames, StreamContext
 from axonflow_core.codec.json_members import (
     apart,
+    array,
     counted,
     first_in,
     named_others,
@@ -328,7 +329,7 @@ def _read_inference(form: Form, native: Mapping[str, Json], extra: Mapping[str, 
         name: native[key] for key, name in form.parameters.items() if key in native
     }
     if form.stop_key and form.stop_key in native:
-        known["stop_sequences"] = tuple(native[form.stop_key] or ())
+        known["stop_sequences"] = tuple(array(native[form.stop_key] or []))
     return Inference(**known, extra=extra)
 
 

@@ -20,6 +20,7 @@ from base64 import b64decode, b64encode
 
 from axonflow_core.errors import MalformedRequest
 from axonflow_core.json import dumps, loads
+from axonflow_core.json_text import has_one_reading
 from axonflow_core.messages import Json
 
 from ..models.model_id import ModelId, parse_model_id
@@ -37,16 +38,26 @@ def wrapped(surface: str, native: Json) -> Json:
 
 
 def unwrapped(body: Json) -> tuple[str, Json]:
-    """The surface and the request in `body`; `MalformedRequest` when there is none in it."""
+    """The surface and the request in `body`; `MalformedRequest` where there is none, or more."""
     try:
-        ((form, native),) = body["input"].items()
-        if form == "converse":
-            return CONVERSE_CODECS, native
-        if form == "invokeModel":
-            return INVOKE_CODECS, loads(b64decode(native["body"]))
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        match body:
+            case {"input": {"converse": native, **others}, **more} if not others and not more:
+                return CONVERSE_CODECS, native
+            case {"input": {"invokeModel": {"body": str(written), **others}}, **more} if (
+                not others and not more and len(body["input"]) == 1
+            ):
+                return INVOKE_CODECS, _read(b64decode(written, validate=True))
+    except ValueError as error:
         raise MalformedRequest("the request holds nothing to count") from error
     raise MalformedRequest("the request holds nothing to count")
+
+
+def _read(text: bytes) -> Json:
+    """The JSON in `text`. ValueError where another parser may read something else."""
+    native = loads(text)
+    if not has_one_reading(text, native):
+        raise ValueError("a key is repeated")
+    return native
 
 
 def ids_to_try(model: ModelId, base_id: str | None) -> tuple[ModelId, ...]:

@@ -71,7 +71,7 @@ def decode_request(body: Mapping[str, Json], facts: ModelFacts) -> CompletionReq
             temperature=body.get("temperature"),
             top_p=body.get("p"),
             top_k=body.get("k"),
-            stop_sequences=tuple(body.get("stop_sequences") or ()),
+            stop_sequences=tuple(array(body.get("stop_sequences") or [])),
             **sampling,
         ),
         tools=tuple(decode_tool(native) for native in body.get("tools") or ()),
