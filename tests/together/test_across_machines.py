@@ -111,7 +111,8 @@ def ask_until_killed(server: Governed, name: str, answered: list[str]) -> None:
             answer = seen(client)
         except (OSError, ValueError):  # it is killed, before the answer or within
             return
-        answered.append(answer["metadata"]["audit_id"])
+        if "metadata" in answer:  # a refusal promises nothing
+            answered.append(answer["metadata"]["audit_id"])
 
 
 def kill_round(servers: Sequence[Governed], draw: random.Random, name: str) -> list[str]:
