@@ -45,7 +45,7 @@ NAME = "axonflow-plans"
 QUEUE = "plans"
 VERSION = "1"
 """Of what the workflow does: legs of another version are not run on."""
-_POLL_S = 0.1
+_POLL_S = 0.2
 """How often an executor looks for legs that wait."""
 _SWEEPS = 6
 """How often an executor says that it lives, within the time after which it counts as ended."""
