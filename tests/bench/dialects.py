@@ -7,6 +7,8 @@ Converse model, with policies and a durable audit on.
                       one must come whole
     400 slow readers  resident memory of the server while so many clients do not read the stream
                       that they asked for, against what the issue allows
+    LiteLLM's proxy   the CPU of a chunk and of a whole call there, one worker, no database, against
+                      ours with policies and audit; only where it is installed
 """
 
 from __future__ import annotations
@@ -20,8 +22,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from . import litellm_proxy
 from .callers import MODEL, SETTINGS, boto3s
-from .load import Load, under_load
+from .load import Connection, Load, on_connections, under_load
 from .rows import Row, cpu_us, row
 from .service import CHUNKS, Service, running_service
 
@@ -46,6 +49,8 @@ def measure() -> Iterator[Row]:
         yield _chunks(service, service.paced_url, Path(folder, "paced"), "paced")
         yield _many(service, Path(folder, "many"))
         yield _slow_readers(service, Path(folder, "readers"))
+        if litellm_proxy.is_installed():
+            yield from _litellms(service, Path(folder))
 
 
 def _chunks(service: Service, url: str, folder: Path, name: str) -> Row:
@@ -66,6 +71,27 @@ def _many(service: Service, folder: Path) -> Row:
         theirs = [cpu_us(base, BASE_STREAMS, service.answered) / CHUNKS for _ in range(2)]
         ours = [_cost(server, partial(read, server, MANY, MANY), MANY) for _ in range(2)]
     return row(SECTION, f"chat chunk, paced, {MANY} streams", "boto3's chunk", ours, theirs)
+
+
+def _litellms(service: Service, folder: Path) -> Iterator[Row]:
+    """What LiteLLM's proxy takes for a chunk and for a call, with ours as the baseline."""
+    theirs, ours = dict[str, list[float]](), dict[str, list[float]]()
+    url = service.burst_url
+    with (
+        litellm_proxy.litellm_under_load(folder / "litellm", url) as proxy,
+        under_load(folder / "beside", url, surface="converse") as server,
+    ):
+        for load in (proxy, server):  # warm
+            read(load, STREAMS, AT_ONCE)
+            ask(load, STREAMS, AT_ONCE)
+        for _ in range(ROUNDS):
+            for costs, load in ((theirs, proxy), (ours, server)):
+                stream = _cost(load, partial(read, load, STREAMS, AT_ONCE), STREAMS)
+                call = _cost(load, partial(ask, load, STREAMS, AT_ONCE), STREAMS) * CHUNKS
+                costs.setdefault("chunk", []).append(stream)
+                costs.setdefault("call", []).append(call)
+    for name in ("chunk", "call"):
+        yield row(SECTION, f"LiteLLM's proxy, {name}", f"our {name}", theirs[name], ours[name])
 
 
 def _cost(server: Load, work: Callable[[], None], streams: int) -> float:
@@ -155,3 +181,16 @@ def read(server: Load, count: int, connections: int) -> None:
                 transport.abort()
 
     asyncio.run(all_of_them())
+
+
+def ask(server: Load, count: int, connections: int) -> None:
+    """So many whole answers on so many connections."""
+    turns = iter(range(count))
+
+    async def talk(connection: Connection) -> None:
+        for turn in turns:
+            question = {**QUESTION, "stream": False, "user": f"{turn}"}
+            status, body = await connection.ask(server.request("/v1/chat/completions", question))
+            assert status == 200, body
+
+    asyncio.run(on_connections(server.server.port, connections, talk))

@@ -200,7 +200,7 @@ class SQLiteDatabase(Database):
             return False
         asked = b"".join(len(trace).to_bytes(4, "big") + trace for trace in traces)
         command = [sys.executable, "-I", str(_LOOKING), str(self.path)]
-        looked = subprocess.run(command, input=asked, capture_output=True, check=False)  # noqa: S603 - this interpreter
+        looked = subprocess.run(command, input=asked, capture_output=True)  # noqa: S603
         return looked.returncode != _HAS_NONE
 
     def _require_file(self) -> None:
