@@ -14,12 +14,14 @@ from typing import Any, NamedTuple
 from axonflow_core.config.values import Config, Role
 from axonflow_core.endpoint.calls import Call, Chunks, Handler, NativeAnswer
 from axonflow_core.endpoint.conversation import Conversation
+from axonflow_core.endpoint.credentials import Presented
 from axonflow_core.endpoint.ingress import Ingress
 from axonflow_core.endpoint.operations import Kind
 from axonflow_core.endpoint.wire import Wire, root_of
-from axonflow_core.errors import NotAllowed
+from axonflow_core.errors import CredentialsError, NotAllowed
+from axonflow_core.frozen import evolve
 from axonflow_core.governance.calls import Governance
-from axonflow_core.http.asgi import AsgiApp
+from axonflow_core.http.asgi import AsgiApp, ReceivedRequest
 from axonflow_core.modes import dialect
 from axonflow_core.plugins import (
     PROVIDERS,
@@ -78,6 +80,8 @@ class Dialects:
 
     def _built(self, ingress: Ingress) -> Served:
         most = self._settings.max_body_bytes
+        if isinstance(self._clients, OpenDirectory):
+            ingress = evolve(ingress, wire=evolve(ingress.wire, presented=_of_a_program(ingress)))
         app = ingress.app(self._handler(ingress), self._clients, max_body_bytes=most)
         return Served(ingress.wire, app)
 
@@ -96,6 +100,17 @@ class Dialects:
             return await dialect.measured(self._governance, caller, asked, timeout_s=timeout_s)
 
         return answered
+
+
+def _of_a_program(ingress: Ingress) -> Presented:
+    """What a request presents in the open mode, where no page of the web is let in."""
+
+    def presented(request: ReceivedRequest) -> Any:
+        if "origin" in request.headers:
+            raise CredentialsError("A server without clients answers no page of the web.")
+        return ingress.wire.presented(request)
+
+    return presented
 
 
 def is_unmarked(wire: Wire, headers: Iterable[str]) -> bool:

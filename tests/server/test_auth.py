@@ -109,6 +109,18 @@ async def test_an_open_server_answers_a_program_and_refuses_a_page(tmp_path: Pat
     assert (program.status, page.status) == (200, 401)
 
 
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages", "/model/m/converse"])
+async def test_an_open_server_refuses_a_page_in_every_dialect(tmp_path: Path, path: str) -> None:
+    """A form has its keys in its address, and JSON in a field of type `text/plain`."""
+    asked = {"model": "nobody", "max_tokens": 1, "messages": []}
+    form = {**basic("any", "body"), "origin": "https://evil.example"}
+    async with serving(tmp_path, open=True) as served:
+        program = await served.post(path, asked, client=None, headers=basic("any", "body"))
+        page = await served.post(path, asked, client=None, headers=form)
+    assert program.status not in (401, 403)
+    assert page.status in (401, 403)
+
+
 def test_nothing_shows_a_secret(directory: Directory) -> None:
     secret = client_secret(NEW, "acme", 2)
     shown = f"{directory!r} {vars(directory)!r} {directory.identified({'x-api-key': secret})!r}"
