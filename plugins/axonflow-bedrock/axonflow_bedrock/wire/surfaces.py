@@ -9,6 +9,7 @@ A codec says by its `surface` which one it is for.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Protocol
@@ -48,15 +49,25 @@ class BedrockSurface(Surface):
     write_frame: WriteFrame
 
 
-_OF_THE_CONNECTION = frozenset({"x-amzn-bedrock-accept", "x-amzn-bedrock-content-type"})
-"""Headers that each side of an endpoint writes itself."""
+_OF_A_REQUEST = frozenset(
+    (
+        "x-amzn-bedrock-guardrailidentifier",
+        "x-amzn-bedrock-guardrailversion",
+        "x-amzn-bedrock-performanceconfig-latency",
+        "x-amzn-bedrock-service-tier",
+        "x-amzn-bedrock-trace",
+    )
+)
+"""Headers that go on with a body: those in which nobody writes a text, as in the metadata of a
+request, or chooses whose the call is, as with a project."""
+_WORD = re.compile(r"[\w:/.-]{1,2048}", re.ASCII)
 
 
 def _of_the_request(headers: Mapping[str, str]) -> Mapping[str, str]:
     return {
         name: value
-        for name, value in _of_the_answer(headers).items()
-        if name not in _OF_THE_CONNECTION
+        for name, value in headers.items()
+        if name in _OF_A_REQUEST and _WORD.fullmatch(value)
     }
 
 

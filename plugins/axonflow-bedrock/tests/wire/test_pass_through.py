@@ -26,7 +26,7 @@ from axonflow_bedrock.models.model_id import parse_model_id
 from axonflow_bedrock.wire.conversation import codec_for, read_call
 from axonflow_bedrock.wire.endpoint import Call, Chunks, NativeAnswer, bedrock_app
 from axonflow_bedrock.wire.eventstream import FrameDecoder, frame_of_chunk, frame_of_exception
-from axonflow_bedrock.wire.surfaces import unary_codec_for
+from axonflow_bedrock.wire.surfaces import CONVERSE, INVOKE, unary_codec_for
 from axonflow_core.codec import ModelFacts, StreamContext
 from axonflow_core.http.local_server import Server
 from axonflow_core.messages import user
@@ -341,6 +341,19 @@ def test_headers_of_bedrock_go_upstream_with_the_body(bedrock: Bedrock, client: 
         "x-amzn-bedrock-guardrailversion": "1",
         "x-amzn-bedrock-trace": "ENABLED",
     }
+
+
+def test_no_header_goes_upstream_in_which_somebody_may_write_a_text() -> None:
+    passes = {"x-amzn-bedrock-service-tier": "priority"}
+    stays = {
+        "x-amzn-bedrock-request-metadata": '{"who": "Ann"}',
+        "x-amzn-bedrock-projectidentifier": "another",
+        "x-amzn-bedrock-new": "hello",
+        "x-amzn-bedrock-trace": "hello Ann",
+    }
+
+    assert CONVERSE.form.request_headers({**passes, **stays}) == passes
+    assert INVOKE.form.request_headers({**passes, **stays}) == passes
 
 
 def test_a_body_that_was_changed_is_written_anew(bedrock: Bedrock) -> None:
