@@ -47,6 +47,8 @@ VERSION = "1"
 """Of what the workflow does: legs of another version are not run on."""
 _POLL_S = 0.2
 """How often an executor looks for legs that wait."""
+_CONNECTIONS = 5
+"""To a server of PostgreSQL; DBOS has two more, to listen and to notify."""
 _SWEEPS = 6
 """How often an executor says that it lives, within the time after which it counts as ended."""
 _CLOSE_S = 5.0
@@ -160,6 +162,7 @@ class Engine:
         }
         if self._database.schema is not None:
             config["dbos_system_schema"] = self._database.schema
+            config["sys_db_pool_size"] = _CONNECTIONS
         self._connections = self._database.engine()
         if self._connections is not None:
             config["system_database_engine"] = self._connections

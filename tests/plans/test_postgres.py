@@ -136,6 +136,25 @@ async def over(audit: AuditStore, book: Book, ids: list[str]) -> list[Plan]:
         await asyncio.sleep(0.1)
 
 
+async def test_an_executor_has_a_bounded_number_of_connections(
+    tmp_path: Path, postgres: Postgres, url: str
+) -> None:
+    async with planning(tmp_path, Model(written(CHAIN)), url=url, plans=FAST) as served:
+        ids = await asyncio.gather(*(served.made(f"Do {number}.") for number in range(50)))
+        running = asyncio.gather(*map(served.execute, ids))
+        query = (
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+            "AND application_name <> 'axonflow-audit' AND pid <> pg_backend_pid()"
+        )
+        most = 0
+        while not running.done():
+            ((count,),) = await asyncio.to_thread(postgres.run, query, url=url)
+            most = max(most, count)
+        plans = [await served.status(id) for id in ids]
+    assert {each["status"] for each in plans} == {"completed"}
+    assert 0 < most <= 7
+
+
 async def settled(served: object, id: str) -> dict[str, object]:
     """The plan once it is over, however long the audit cannot be read."""
     async with asyncio.timeout(60):
