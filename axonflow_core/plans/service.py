@@ -188,9 +188,10 @@ class Plans:
         if plan is None:
             return _unknown(id)
         reason = f"the client {caller.client} cancelled it"
-        await self._runs.ended(
+        while not plan.status.is_over and not await self._runs.ended(
             plan, PlanStatus.CANCELLED, code="cancelled", reason=reason, client=caller.client
-        )
+        ):  # its next leg began meanwhile
+            plan = (await self._standing(id)).plan
         await self._engine.cancel(id)
         return (await self._standing(id)).plan
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
 from axonflow_core.audit.record import Kind
 from axonflow_core.errors import Unavailable
+from axonflow_core.governance.caller import Caller
+from axonflow_core.plans.plan import Plan
 from axonflow_core.plans.terms import OnFailure
 from axonflow_core.policy.rules import Verdict
 from axonflow_core.server.auth import Directory
@@ -172,6 +175,28 @@ async def test_a_plan_that_is_cancelled_breaks_its_calls_off(served: Planning) -
     assert served.service.plans._engine._running == set(), "the engine has done with it"
     calls = [each for each in await served.records() if each.kind is Kind.CALL]
     assert [each.facts.get("step") for each in calls] == [None, "step_1", "step_2"]
+
+
+async def test_a_plan_that_begins_while_it_is_cancelled_is_cancelled(
+    served: Planning, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = served.use(Model(written(CHAIN), first=lambda: asyncio.sleep(30)))
+    id = await served.made()
+    plans = served.service.plans
+    assert plans is not None
+    find, executing = plans._found, list[asyncio.Task[Any]]()
+
+    async def found_before_it_began(caller: Caller, id: str) -> Plan | None:
+        plan = await find(caller, id)
+        if not executing:
+            executing.append(asyncio.create_task(plans.execute(caller, id, wait_s=10)))
+            await model.begun("first")
+        return plan
+
+    monkeypatch.setattr(plans, "_found", found_before_it_began)
+    assert (await served.cancel(id)).json["status"] == "cancelled"
+    assert (await served.status(id))["status"] == "cancelled"
+    await asyncio.wait_for(executing[0], 5)
 
 
 async def test_a_plan_that_is_over_is_not_cancelled(served: Planning) -> None:
