@@ -157,6 +157,8 @@ _FILES = (MediaKind.BASE64, MediaKind.URL)
 _SNIFFED = 512
 """Characters of base64 that tell a file of text from another."""
 _URL_SAFE = str.maketrans("-_", "+/")
+_FOREIGN = re.compile(r"[^A-Za-z0-9+/=]+")
+_PADDING = re.compile("=+")
 _UTF_8 = getincrementaldecoder("utf-8")
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
@@ -313,15 +315,23 @@ def _is_long(number: float) -> bool:
 
 def _text_of_file(media: Media) -> str:
     """The text of a file in base64 or in a URL of its own; none of a file of another kind, as
-    pictures and PDFs are."""
+    pictures and PDFs are. What is no base64 is read as it stands, and as a decoder would read it
+    that passes over what it does not know."""
     media_type, data = media.media_type or "", media.data
     if media.kind is not MediaKind.BASE64:
         media_type, data = split_data_url(data) or ("", "")
     is_text = media_type.startswith("text/")
-    beginning = "".join(data[: 2 * _SNIFFED].split())
-    if not is_text and not _may_be_text(_decoded(beginning[:_SNIFFED])):
+    beginning = "".join(data[: 2 * _SNIFFED].split())[:_SNIFFED]
+    is_base64 = _decoded(beginning) is not None
+    if is_base64 and not is_text and not _may_be_text(_read(beginning)):
         return ""
     content = _decoded(data)
+    if content is None:
+        return f"{data}\n{_text_in(_read(data), is_text=True)}"
+    return _text_in(content, is_text=is_text)
+
+
+def _text_in(content: bytes, *, is_text: bool) -> str:
     text = text_of_bytes(content)
     return content.decode("latin-1") if text is None and is_text else text or ""
 
@@ -337,13 +347,20 @@ def _may_be_text(first: bytes) -> bool:
     return type_of_bytes(first) is None and b"\0" not in first
 
 
-def _decoded(data: str) -> bytes:
-    """The bytes of base64; those of `data` itself where it is none."""
+def _decoded(data: str) -> bytes | None:
+    """The bytes of base64; None where it is none."""
     try:
         written = "".join(data.split()).translate(_URL_SAFE)
         return b64decode(written, validate=True)
     except ValueError:
-        return data.encode()
+        return None
+
+
+def _read(data: str) -> bytes:
+    """The bytes of base64 in which there is more than belongs there, or no padding."""
+    pieces = _PADDING.split(_FOREIGN.sub("", data.translate(_URL_SAFE)))
+    whole = (piece[: len(piece) - (len(piece) % 4 == 1)] for piece in pieces)
+    return b"".join(b64decode(piece + "=" * (-len(piece) % 4)) for piece in whole)
 
 
 class _Fields(NamedTuple):

@@ -345,6 +345,24 @@ def test_the_text_of_a_file_in_base64_is_read_whatever_its_type_says(data: bytes
         assert "say ü" in text
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        "c2F5!IDQxMTE=",  # a character that is none of base64
+        "c2F5IDQxMTE",  # no padding
+        "c2F5IA==NDExMQ==",  # padding in the middle
+        "c2F5IDQxMTEQ=A",  # more than belongs there
+        "say 4111",  # no base64
+    ],
+)
+@pytest.mark.parametrize("media_type", [None, "text/plain", "image/png"])
+def test_what_is_nearly_base64_is_read_as_a_lenient_decoder_reads_it(
+    data: str, media_type: str | None
+) -> None:
+    texts = fixed_in(Document(Media("base64", data, media_type))).keys()
+    assert any("say 4111" in text for text in texts)
+
+
 @pytest.mark.parametrize("url", ["data:,say%204111", "data:text/x;base64,c2F5IDQxMTE="])
 def test_the_text_of_a_file_in_a_url_is_read(url: str) -> None:
     assert fixed_in(Image(Media("url", url)))["say 4111"] == "a file"
