@@ -17,7 +17,7 @@ from axonflow_core.http.asgi import AsgiApp
 from .app import dialect_app
 from .calls import Call, Handler
 from .conversation import Conversation, UnaryCall, read_conversation, read_unary
-from .credentials import Verifier, basic, first_of
+from .credentials import Verifier, basic, first_of, header
 from .operations import Kind
 from .wire import Wire
 
@@ -63,11 +63,12 @@ class Ingress:
     wire: Wire
     read: Callable[[Call], Asked] = read_call
     verifier: Callable[[Clients], Verifier] = by_key
-    """Gets what `Wire.presented` finds. A key is looked for in HTTP's Basic too."""
+    """Gets what `Wire.presented` finds. A key is looked for in Basic and in `x-api-key` too."""
 
     def app(self, handler: Handler, clients: Clients, *, max_body_bytes: int) -> AsgiApp:
         """The app that serves `clients`, whose bodies may be so long."""
         wire = evolve(self.wire, max_body_bytes=min(max_body_bytes, self.wire.max_body_bytes))
         if self.verifier is by_key:
-            wire = evolve(wire, presented=first_of(wire.presented, basic))
+            ways = first_of(wire.presented, basic, header("x-api-key"))
+            wire = evolve(wire, presented=ways)
         return dialect_app(wire, handler, self.verifier(clients))

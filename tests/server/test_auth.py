@@ -109,7 +109,30 @@ async def test_an_open_server_answers_a_program_and_refuses_a_page(tmp_path: Pat
     assert (program.status, page.status) == (200, 401)
 
 
-@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages", "/model/m/converse"])
+PATHS = ("/v1/chat/completions", "/v1/messages", "/model/m/converse")
+"""One of each dialect."""
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_every_dialect_takes_a_key_in_three_ways(tmp_path: Path, path: str) -> None:
+    asked = {"model": "nobody", "max_tokens": 1, "messages": []}
+    async with serving(tmp_path) as served:
+        secret = client_secret(served.keys.server[0], "acme", 1)
+        ways = [
+            {"authorization": f"Bearer acme:{secret}"},
+            {"x-api-key": f"acme:{secret}"},
+            basic("acme", secret),
+        ]
+        replies = [await served.post(path, asked, client=None, headers=way) for way in ways]
+        wrong = [
+            await served.post(path, asked, client=None, headers={"x-api-key": key})
+            for key in ("", "wrong", f"other:{secret}")
+        ]
+    assert all(reply.status not in (401, 403) for reply in replies), replies
+    assert all(reply.status in (401, 403) for reply in wrong)
+
+
+@pytest.mark.parametrize("path", PATHS)
 async def test_an_open_server_refuses_a_page_in_every_dialect(tmp_path: Path, path: str) -> None:
     """A form has its keys in its address, and JSON in a field of type `text/plain`."""
     asked = {"model": "nobody", "max_tokens": 1, "messages": []}
