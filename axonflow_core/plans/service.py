@@ -174,13 +174,14 @@ class Plans:
             return Refused(Why.EXPIRED, f"the plan {id} has waited for too long", plan)
         if not approves:
             reason = f"the approval of {plan.awaits or 'the plan'} was refused"
-            await self._runs.ended(
+            has_ended = await self._runs.ended(
                 plan, PlanStatus.CANCELLED, code="refused", reason=reason, client=caller.client
             )
-            return await self._standing(plan.id)
-        if not await self._went_on(plan, caller):
-            return Refused(Why.STATE, f"the plan {id} was resumed or ended meanwhile", plan)
-        return await self._settled(plan, wait_s)
+            if has_ended or plan.status is PlanStatus.FAILED:
+                return await self._standing(plan.id)
+        elif await self._went_on(plan, caller):
+            return await self._settled(plan, wait_s)
+        return Refused(Why.STATE, f"the plan {id} was resumed or ended meanwhile", plan)
 
     async def cancel(self, caller: Caller, id: str) -> Plan | Refused:
         """The plan, cancelled where it was not over."""

@@ -6,6 +6,8 @@ import asyncio
 
 import pytest
 
+from axonflow_core.governance.caller import Caller
+from axonflow_core.plans.plan import Plan
 from axonflow_core.plans.terms import ExecutionMode
 
 from .planned import CHAIN, WIDE, Model, Planning, written
@@ -77,6 +79,29 @@ async def test_an_approval_that_comes_too_late_is_refused(served: Planning) -> N
     assert (late.status, late.json["code"]) == (410, "plan_expired")
     assert model.calls == {"plan": 1}
     assert (await served.resume(id, approved=False)).json["status"] == "cancelled"
+
+
+async def test_a_refusal_that_another_approval_was_faster_than_is_told_so(
+    served: Planning, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served.use(Model(written(CHAIN)))
+    id = await served.made(execution_mode="confirm")
+    await served.execute(id)
+    plans = served.service.plans
+    assert plans is not None
+    find, answers = plans._found, list[object]()
+
+    async def found_before_it_was_approved(caller: Caller, id: str) -> Plan | None:
+        plan = await find(caller, id)
+        if not answers:
+            answers.append(None)
+            answers.append(await plans.resume(caller, id, approves=True, wait_s=10))
+        return plan
+
+    monkeypatch.setattr(plans, "_found", found_before_it_was_approved)
+    refused = await served.resume(id, approved=False)
+    assert (refused.status, refused.json["code"]) == (400, "plan_state")
+    assert (await served.status(id))["status"] == "completed"
 
 
 async def test_a_refused_approval_ends_the_plan_and_keeps_what_there_is(served: Planning) -> None:
