@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from axonflow_core.config.values import PoliciesConfig
+from axonflow_core.frozen import evolve
 from axonflow_core.policy.detectors.kinds import Kind, behind_open_quote, finder_of
 from axonflow_core.policy.engine import Policy
 from axonflow_core.policy.rules import Mode, Phase, Severity, Verdict
@@ -306,6 +307,34 @@ def test_a_string_that_opens_before_a_piece_is_seen_as_such() -> None:
 def test_a_flood_of_candidates_counts_as_an_attack_to_its_end() -> None:
     text = b"'a' or b " * 10_000
     assert finder_of([QUOTED])(View(text))[-1][1] == len(text)
+
+
+def test_the_effort_of_a_text_is_for_all_kinds_together() -> None:
+    """Either kind alone refuses half of what may be refused of a text of a megabyte or less."""
+    both = [QUOTED, evolve(QUOTED, pattern=r"'\s*and", hint=r"'\s*and")]
+    text = b"'a' or b 'a' and b " * 2_500
+    assert [finder_of([kind])(View(text)) for kind in both] == [[], []]
+    assert finder_of(both)(View(text))[-1][1] == len(text)
+    longer = text + b"of a text of two megabytes twice as much is; " * 45_000
+    assert finder_of(both)(View(longer)) == []
+
+
+def test_what_is_found_before_a_flood_is_found_all_the_same() -> None:
+    quiet, flood = b"then union select and on; " * 10, b"'a' or b " * 10_000
+    query = Kind(pattern=r"union\s+select", hint="union")
+    spans = finder_of([QUOTED, query])(View(quiet + flood))
+    assert len(spans) == 11
+    assert spans[-1][1] == len(quiet + flood)
+
+
+def test_of_a_hundred_kilobytes_of_conditions_that_say_nothing_nothing_is_found(
+    policy: Policy,
+) -> None:
+    text = "".join(
+        f"rows and {number}=9, columns with 'a' or 'b';\n" for number in range(10, 2_500)
+    )
+    assert len(text) > 100_000
+    assert found(policy, text) == []
 
 
 @given(st.lists(st.sampled_from(["x=", "1", "/*", "*/", "/*!5", " ", "\n", "#", "é"]), max_size=20))

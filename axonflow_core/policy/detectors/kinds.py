@@ -45,14 +45,14 @@ does at the end of its line, has RE2 read that far for each."""
 _EDGE = 128
 """Bytes at an end of a piece that are not searched, but looked at."""
 _MAX_FOUND, _MAX_REFUSED = 256, 4_096
-"""Attacks of one kind in a text, and candidates that are none. A text with more of them was made to
-have them: all of its rest counts as an attack."""
-_OPENING = {
-    quote: re.compile(rb"(?:^|[\s=(,\[{:<>!|+])[bfru]{0,2}\\*%b[^%b\n]*\Z" % (quote, quote))
-    for quote in (b"'", b'"', b"`")
-}
-"""Quote -> where it opens a string that does not end before the end of the text. In a program that
-stands in JSON there are backslashes before it."""
+"""Attacks of one kind in a text, and candidates of all kinds that are none, in a megabyte or less:
+they take some 25 ms. A text with more of them was made to have them: all of its rest counts as an
+attack."""
+_MB = 1_048_576
+_OPENS = re.compile(rb"(?:^|[\s=(,\[{:<>!|+])[bfru]{0,2}\Z")
+"""What stands before a quote that opens a string."""
+_PREFIX = 3
+"""Bytes of it."""
 _LOOK_BACK = 120
 """Bytes before a quote in which the one that opened it is looked for."""
 _COMMENT = re.compile(rb"(/\*.*?\*/)", re.DOTALL)
@@ -95,24 +95,32 @@ def finder_of(kinds: Sequence[Kind], *, comments: bool = True) -> Find:
     def find(view: View) -> Spans:
         hint, spans = united((hint_of(kinds),)), list[tuple[int, int]]()
         each, possible = searches()
+        effort = _Effort(len(view.data))
         for data in _forms(view) if comments else (view.data,):
             for start, end in _pieces(hint, data, _AFTER if data is view.data else _BLANK):
                 piece = data[start:end]
                 least = _EDGE if start else 0
-                most = len(piece) - (_EDGE if end < len(data) else 0)
+                most = rest = len(piece)
+                if end < len(data):
+                    most -= _EDGE
                 for kind, regexp in map(each.__getitem__, possible(piece)):
                     if kind.most and len(data) > kind.most:
                         continue
-                    for first, last in _accepted(regexp, kind.accept, piece):
+                    found, rest = _accepted(regexp, kind.accept, piece, rest, effort)
+                    for first, last in found:
                         if least <= first and last <= most:
                             spans.append((start + first, start + last))
+                if rest < len(piece):
+                    spans.append((start + rest, len(data)))
+                    break
         return together(spans)[:MAX_SPANS]
 
     return find
 
 
 def _pieces(hint: Regexp, data: bytes, behind: int) -> Sequence[tuple[int, int]]:
-    """What is searched of a text: around each hint, or all of it where that is half of it."""
+    """What is searched of a text: around each hint, or all of it where that is half of what was
+    read."""
     if len(data) <= _BEFORE + behind:
         return [(0, len(data))]
     pieces: list[tuple[int, int]] = []
@@ -126,36 +134,56 @@ def _pieces(hint: Regexp, data: bytes, behind: int) -> Sequence[tuple[int, int]]
         position = min(len(data), match.end() + behind)
         pieces.append((start, position))
         covered += position - start
-        if 2 * covered > len(data):
+        if 2 * covered > max(position, min(_REACH, len(data))):
             return [(0, len(data))]
     return pieces
 
 
-def _accepted(regexp: Regexp, accept: Accept, data: bytes) -> Iterator[tuple[int, int]]:
-    """What is accepted of the candidates. Behind one that is refused the next one may begin within
-    it."""
-    position = found = refused = 0
+class _Effort:
+    """How many candidates of a text may still be refused."""
+
+    def __init__(self, length: int) -> None:
+        """`length` of the text, in bytes."""
+        self.left = _MAX_REFUSED * max(length, _MB) // _MB
+
+
+def _accepted(
+    regexp: Regexp, accept: Accept, data: bytes, until: int, effort: _Effort
+) -> tuple[Spans, int]:
+    """What is accepted of the candidates that begin before `until`, and where all of the rest
+    counts. Behind one that is refused the next one may begin within it."""
+    spans: list[tuple[int, int]] = []
+    position = 0
     while (match := regexp.search(data, position)) is not None:
         start, end = match.span()
-        if found == _MAX_FOUND or refused == _MAX_REFUSED:
-            yield start, len(data)
-            return
+        if start >= until:
+            break
         span = accept(data, start, end)
+        if len(spans) == _MAX_FOUND or (span is None and not effort.left):
+            return spans, start
         if span is None:
-            refused += 1
+            effort.left -= 1
             position = start + 1
         else:
-            found += 1
             position = max(end, span[1])
-            yield span
+            spans.append(span)
+    return spans, until
 
 
 def behind_open_quote(data: bytes, start: int, end: int) -> tuple[int, int] | None:
     """The candidate, if the quote that it begins with ends no string that the text itself opened:
     `x' or name = 'b`, but not `city = 'Paris' or city = 'Rome'`."""
     before = data[max(0, start - _LOOK_BACK) : start]
-    opening = _OPENING[data[start : start + 1]]
-    return None if opening.search(before) else (start, end)
+    return None if _opens(before, before.rfind(data[start : start + 1])) else (start, end)
+
+
+def _opens(before: bytes, quote: int) -> bool:
+    """Whether the last quote of a text opens a string that does not end on its line. In a program
+    that stands in JSON there are backslashes before it."""
+    if quote < 0 or before.find(b"\n", quote) >= 0:
+        return False
+    opening = before[:quote].rstrip(b"\\")
+    return _OPENS.search(opening, max(0, len(opening) - _PREFIX)) is not None
 
 
 # ── comments ──────────────────────────────────────────────────────────────────────────────────────

@@ -129,7 +129,7 @@ def broken_keyword(data: bytes, start: int, end: int) -> tuple[int, int] | None:
 
 def ends_query(data: bytes, start: int, end: int) -> tuple[int, int] | None:
     """A quote that the text did not open, and a comment behind it: `admin'--`."""
-    quote = min(at for at in (data.find(b"'", start), data.find(b'"', start)) if at >= 0)
+    quote = min(at for at in (data.find(b"'", start, end), data.find(b'"', start, end)) if at >= 0)
     return None if begins_string(data, quote) else behind_open_quote(data, quote, end)
 
 
