@@ -445,6 +445,15 @@ def test_a_text_that_takes_all_of_the_effort_is_found_to_its_end() -> None:
     assert DETECTOR_OF["cisco_meraki_api_key"].finder()(view)[-1][1] == len(view.data)
 
 
+@pytest.mark.parametrize("end", [" ", "\\n", "';", ""])
+def test_a_secret_at_the_end_of_a_long_value_is_found(end: str) -> None:
+    long = "key=" + "ab=cd-" * 2_000
+    assert ("generic_api_key", GENERAL) in found(f"{long}/key={GENERAL}{end}")
+    run = word(Random(1), "0123456789abcdef", 6_000)
+    assert f"={run}" in found(f"{long}/key={run}{end}")[0][1]
+    assert found(f"{long}/kez={GENERAL}{end}") == []
+
+
 def item(random: Random, number: int) -> str:
     return json.dumps({"key": f"row-{number}", "api": identifier(random), "auth": f"user_{number}"})
 

@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from axonflow_core.policy.detectors.secrets import kubernetes
-from axonflow_core.policy.detectors.secrets.gitleaks import SecretRule
+from axonflow_core.policy.detectors.secrets.gitleaks import GENERAL, SecretRule
 from axonflow_core.policy.detectors.secrets.sightings import Candidate, Form, Sighting
 from axonflow_core.policy.patterns import Regexp, capturing, compiled, united
 
@@ -57,6 +57,11 @@ _MAX_SIGN = 16
 """Bytes of a sign and of what may stand between it and a secret."""
 _MAX_NAME = 40
 """Bytes of the longest name with a label that may stand where a secret would."""
+_MAX_VALUE = 256
+"""Bytes of the longest value behind a general label that may hold a `=`, with its sign and with
+what ends it."""
+_RUN = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+/\u017f\u212a".encode()
+"""What a longer one is made of; the last two are letters of ASCII where the case is any."""
 _LEAST = 6
 """Bytes of the shortest secret: a smaller group is a part of one, or of what is around it."""
 
@@ -102,6 +107,7 @@ class LabelledForm:
         self._value = capturing(flags + value + secret)
         self._uncaptured = united((flags + value + secret,))
         self._group = rule.group and rule.group - self._label.groups
+        self._is_general = rule.id == GENERAL
 
     def search(self, data: bytes, position: int) -> Sighting | None:
         found = self._looser.search(data, position)
@@ -136,6 +142,8 @@ class LabelledForm:
     def _value_in(self, data: bytes, start: int, end: int) -> tuple[int, int] | None:
         """The span of a value in a match."""
         if end - start > _MAX_CAPTURED:
+            if self._is_general:
+                start = max(start, _start_of_last(data, start, end))
             long = self._uncaptured.search(data, start, end)
             if long is None:
                 return None
@@ -153,6 +161,15 @@ class LabelledForm:
         labels = self._label.finditer(data, max(start, end - _MAX_LABEL), end)
         near = (one.start() for one in labels if one.end() >= end - _MAX_GAP)
         return next(near, None)
+
+
+def _start_of_last(data: bytes, start: int, end: int) -> int:
+    """A place before the value that a long match of the general rule ends with, and before its
+    sign. To search all of the match for it takes a tenth of a microsecond for each byte."""
+    match = data[start:end]
+    value = match[:-2] if match.endswith((b"\\n", b"\\r")) else match.rstrip(b"`'\"; \t\n\f\r")
+    run = value.rstrip(b"=").rstrip(_RUN)
+    return min(end - _MAX_VALUE, start + len(run) - _MAX_SIGN)
 
 
 def form_of(rule: SecretRule) -> Form:
