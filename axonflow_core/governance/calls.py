@@ -226,10 +226,7 @@ class Governance:
         chose = self._told(trail)
         plan = self.router.plan_of(native, wish)
         chose(plan.targets[0])
-        # Counting costs nothing.
-        afforded: Plan | None = plan
-        if not native.is_counted:
-            afforded = await self._room.found(plan, chose, request, trail)
+        afforded = await self._room.found(plan, chose, request, trail, is_free=native.is_counted)
         if afforded is None:
             return None
         forwarded = await self.router.forward(

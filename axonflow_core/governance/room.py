@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from axonflow_core.messages import CompletionRequest
 
 Tell = Callable[[Target], None]
+_NOTHING = Estimate(0, 0, nanos=0)
 
 
 def texts_to_count(trail: Trail, request: CompletionRequest) -> Iterable[str]:
@@ -65,10 +66,17 @@ class Room:
         return plan
 
     async def found(
-        self, plan: Plan, chose: Tell, request: CompletionRequest, trail: Trail
+        self,
+        plan: Plan,
+        chose: Tell,
+        request: CompletionRequest,
+        trail: Trail,
+        *,
+        is_free: bool = False,
     ) -> Plan | None:
         """The targets that the call may go to, with room for it reserved; None where there is no
-        room, and then the decision is in the trail. `AuditError`."""
+        room, and then the decision is in the trail. One that `is_free` is a request like any other,
+        and takes no tokens and no money. `AuditError`."""
         ledger = self._ledger
         if ledger is None:
             return plan
@@ -76,18 +84,21 @@ class Room:
         accounts = ledger.accounts(subject)
         if not accounts:
             return plan
+        expected = _NOTHING if is_free else self._expected(plan, request, trail)
+        taken = await ledger.admit(accounts, expected)
+        if isinstance(taken, Refusal):
+            return await self._cheaper(ledger, plan, chose, expected, trail, taken)
+        if not is_free:
+            ledger.note_ready(subject, taken, self._prices)
+        trail.reserved(taken)
+        return plan
+
+    def _expected(self, plan: Plan, request: CompletionRequest, trail: Trail) -> Estimate:
         first, *others = plan.targets
         into, out, price, nanos = estimate(
             texts_to_count(trail, request), request, self._price(first)
         )
-        nanos = self._highest(nanos, others, into, out)
-        expected = Estimate(into, out, price, nanos)
-        taken = await ledger.admit(accounts, expected)
-        if isinstance(taken, Refusal):
-            return await self._cheaper(ledger, plan, chose, expected, trail, taken)
-        ledger.note_ready(subject, taken, self._prices)
-        trail.reserved(taken)
-        return plan
+        return Estimate(into, out, price, self._highest(nanos, others, into, out))
 
     def _highest(
         self, nanos: int | None, others: Iterable[Target], input_tokens: int, output_tokens: int

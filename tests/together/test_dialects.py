@@ -8,12 +8,14 @@ import struct
 from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
 from axonflow_core.cli.emulate import emulator_of
+from axonflow_core.emulator.serving import RunningEmulator
 from axonflow_core.http.local_server import Server
 from tests.governed_server import GovernedServer, governed_server
 
@@ -227,3 +229,17 @@ def test_what_is_answered_is_counted_by_dialect(server: GovernedServer) -> None:
     server.ask("GET", "/v1/models", client="acme")
     counts = server.ask("GET", "/metrics", client="acme").body
     assert re.search(rb'route="openai",status="200"', counts), counts
+
+
+@pytest.mark.thorough
+def test_a_count_takes_of_the_requests_of_a_minute(
+    tmp_path: Path, bedrock_emulator: RunningEmulator
+) -> None:
+    limits = "tenant: acme, limits: {requests_per_minute: 2}, roles: [call]}"
+    limited = FILE.replace("tenant: acme, roles: [call]}", limits, 1)
+    path = "/v1/messages/count_tokens"
+    body = {"model": CLAUDE, "messages": [{"role": "user", "content": "hi"}]}
+    environment = bedrock_emulator.environment
+    with governed_server(tmp_path / "limited", limited, environment) as served:
+        statuses = [served.ask("POST", path, body, client="acme").status for _ in range(3)]
+    assert statuses == [200, 200, 429]
