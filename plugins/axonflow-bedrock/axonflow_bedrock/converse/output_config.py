@@ -35,7 +35,7 @@ def take_output_schema(options: dict[str, Json]) -> OutputSchema | None:
                 "structure": {"jsonSchema": dict(native), **beside},
                 **around,
             }
-        } if not beside and not around:
+        } if not any(each is not None for each in (*beside.values(), *around.values())):
             asked = _decode_schema(native)
             if asked is not None:
                 _drop_format(options)
