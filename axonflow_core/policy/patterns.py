@@ -22,6 +22,9 @@ Look: TypeAlias = Callable[..., int]
 """(text, place) -> where the first match in a text begins, from its beginning or a place on; -1
 where there is none."""
 
+Within: TypeAlias = Callable[[bytes, int, int], Sequence[tuple[int, int]]]
+"""(text, start, end) -> the spans of the first match there and of its groups; (-1, -1) for none."""
+
 Possible: TypeAlias = Callable[[bytes], Sequence[int]]
 """text -> the numbers of the patterns that it may match, in ascending order."""
 
@@ -123,6 +126,18 @@ def looking(regexp: Regexp) -> Look:
         return place
 
     return look
+
+
+def within(regexp: Regexp) -> Within:
+    """The function that searches a part of a text for a pattern, as fast as `looking` does."""
+    match = regexp._regexp.Match
+    anywhere = _anywhere()
+
+    def search(data: bytes, start: int, end: int) -> Sequence[tuple[int, int]]:
+        spans: Sequence[tuple[int, int]] = match(anywhere, data, start, end)
+        return spans
+
+    return search
 
 
 def _anywhere() -> Any:

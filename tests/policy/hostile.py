@@ -24,9 +24,17 @@ from .secret_texts import as_upstream, for_python
 BLOCK = 65_536
 """Characters of a text that are not repeated."""
 SAMPLES, TRIES = 2, 40
+SECRETS = "sensitive_data"
 SIGNS = tuple(" =:'\"\n._-a1Z")
 _KINDS = {"sql_injection": sql.PARAMETERS, "dangerous_statement": DANGERS}
 _KINDS["dangerous_command"] = COMMANDS
+_LISTS = {
+    "a list of placeholders": "{0}=example{1:06}zq ",
+    "a list of names": '"{0}.{1:06}": "settings.{0}.{1:06}",\n',
+    "a list of files": "{0}_{1:06}_x=Zq7hR2{1:06}vKp9Tm4w/{1}.yml\n",
+    "a list of names of one letter": "{0}=aaaaaaaa{1:06} ",
+}
+"""Lines for a keyword and a number, no two of which have the same value."""
 _CODE_POINT = re.compile(r"\\x\{([0-9a-fA-F]+)\}")
 
 
@@ -44,6 +52,11 @@ def texts(detector: Detector, size: int) -> Iterator[tuple[str, str]]:
             yield f"{number}: with other digits", repeated(_renewed(made), size)
             yield f"{number}: its characters", repeated(_shuffled(list(made)), size)
     words = [*detector.keywords, *map(str.upper, detector.keywords)]
+    if detector.category == SECRETS:
+        label = (*words, "key")[0]
+        for name, line in _LISTS.items():
+            lines = (line.format(label, number) for number in range(size // len(line) + 1))
+            yield name, "".join(lines)[:size]
     if words:
         yield "keywords", repeated(_shuffled(words), size)
         yield "keywords and signs", repeated(_shuffled([*words, *SIGNS]), size)

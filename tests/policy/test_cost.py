@@ -24,9 +24,8 @@ REFERENCE_US = 2_800
 """What `reference_us` is on a quiet machine of 2026, on which the bars are told."""
 MARGIN = 3
 KB, MB = bench.KB, bench.MB
-HOSTILE_US = {"generic_api_key": 5 * bench.HOSTILE_US, "phone": 2 * bench.HOSTILE_US}
-"""Detectors that may take longer. Lists of ten thousands of values with a `key` are ordinary texts,
-and nothing in them may be found for want of effort. A telephone number may be read in four ways."""
+HOSTILE_US = {"phone": 2 * bench.HOSTILE_US}
+"""Detectors that may take longer. A telephone number may be read in four ways."""
 TURNS = 20
 """Of the event loop, at least, of which a mean is told: plain text takes less than one."""
 

@@ -458,11 +458,38 @@ def item(random: Random, number: int) -> str:
     return json.dumps({"key": f"row-{number}", "api": identifier(random), "auth": f"user_{number}"})
 
 
-@pytest.mark.parametrize("make", [item, *(HARMLESS[one] for one in ("lock files", "logs"))])
+def translation(random: Random, number: int) -> str:
+    return f'"auth.key.{number}": "settings.auth.{random.choice(["title", "body"])}.{number}",'
+
+
+def row(_: Random, number: int) -> str:
+    return f"{number},api_key=customer_{number}_key,token=see vault,{number * 7}"
+
+
+def code(_: Random, number: int) -> str:
+    return f"    self.token_{number} = settings.tokens_of_users.token_{number}"
+
+
+@pytest.mark.parametrize("make", [item, translation, row, code])
+def test_of_an_ordinary_list_of_keys_nothing_is_found(make: Callable[..., str]) -> None:
+    random = Random(2)
+    text = "\n".join(make(random, number) for number in range(4_000))[:102_400]
+    assert len(text) == 102_400
+    assert found(text) == []
+    assert ("github_pat", GITHUB) in found(f"{text} {GITHUB}")
+
+
+def test_a_longer_list_of_keys_takes_all_of_the_effort_and_is_found_to_its_end() -> None:
+    """The control: those of a hundred kilobytes take some of it."""
+    text = "\n".join(translation(Random(2), number) for number in range(20_000))
+    ((_, words),) = found(text)
+    assert text.endswith(words)
+
+
+@pytest.mark.parametrize("make", [HARMLESS[one] for one in ("lock files", "logs")])
 def test_of_a_long_ordinary_text_nothing_is_found(make: Callable[..., str]) -> None:
-    random, takes_number = Random(2), make is item
-    texts = (make(random, number) if takes_number else make(random) for number in range(10_000))
-    text = "\n".join(texts)[:1_000_000]
+    random = Random(2)
+    text = "\n".join(make(random) for _ in range(10_000))[:1_000_000]
     assert found(f"sourcegraph {text}") == []
     assert ("github_pat", GITHUB) in found(f"{text} {GITHUB}")
 

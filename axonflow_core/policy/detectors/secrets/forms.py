@@ -22,7 +22,7 @@ from collections.abc import Mapping
 from axonflow_core.policy.detectors.secrets import kubernetes
 from axonflow_core.policy.detectors.secrets.gitleaks import GENERAL, SecretRule
 from axonflow_core.policy.detectors.secrets.sightings import Candidate, Form, Sighting
-from axonflow_core.policy.patterns import Regexp, capturing, compiled, united
+from axonflow_core.policy.patterns import Regexp, capturing, compiled, united, within
 
 _SIGN = r"[\d+/\x{17f}\x{212a}]"
 _GENERAL = (
@@ -102,18 +102,19 @@ class LabelledForm:
     def __init__(self, rule: SecretRule) -> None:
         label, value, secret = rule.searched.partition(_VALUE)
         flags = "(?i)" if label.startswith("(?i)") else ""
-        self._looser = compiled(_looser(rule.searched))
+        self._looser = within(compiled(_looser(rule.searched)))
         self._label = capturing(label.replace(_GAP, ""))
         self._value = capturing(flags + value + secret)
+        self._values = within(self._value)
+        self._labels = within(self._label)
         self._uncaptured = united((flags + value + secret,))
         self._group = rule.group and rule.group - self._label.groups
         self._is_general = rule.id == GENERAL
 
     def search(self, data: bytes, position: int) -> Sighting | None:
-        found = self._looser.search(data, position)
-        if found is None:
+        start, end = self._looser(data, position, len(data))[0]
+        if start < 0:
             return None
-        start, end = found.span()
         value = self._value_in(data, start, end)
         return Sighting(value or (start, start), (start, end))
 
@@ -135,7 +136,7 @@ class LabelledForm:
         if start == end:  # what is searched for first is looser
             label = self._label.match(data, start)
             return label.end() if label else start + 1
-        if end - start <= _MAX_NAME and self._label.search(data, start, end) is not None:
+        if end - start <= _MAX_NAME and self._labels(data, start, end)[0][0] >= 0:
             return start
         return sighting.match[1]
 
@@ -150,11 +151,10 @@ class LabelledForm:
             start, end = long.span()
             if end - start > _MAX_CAPTURED:
                 return start, end
-        value = self._value.search(data, start, end)
-        if value is None:
+        match, group, *_ = self._values(data, start, end)
+        if match[0] < 0:
             return None
-        span: tuple[int, int] = value.span(1) if value.span(1)[0] >= 0 else value.span()
-        return span
+        return group if group[0] >= 0 else match
 
     def _start_of_label(self, data: bytes, start: int, end: int) -> int | None:
         """The start of the first label that is near enough to the value that begins at `end`."""

@@ -3,7 +3,8 @@
 What a pattern matches is weighed in Python, for microseconds each, and a hostile text has one every
 twenty bytes. So what is refused once is not weighed again, and what is left of the effort is
 counted. Where a text takes all of it, everything from there on is found: nothing passes that was
-not searched. Ordinary texts take a part of it, lists of some 100,000 keys, too.
+not searched. Ordinary texts take a part of it. Of lists that have a `key` every thirty bytes 100 KB
+do, and not a megabyte.
 """
 
 from __future__ import annotations
@@ -17,13 +18,17 @@ from axonflow_core.policy.detectors.secrets.weighing import Scale
 from axonflow_core.policy.searches import MAX_SPANS, Spans
 from axonflow_core.policy.views import View
 
-_EFFORT = 1_000
-"""What the search of any text may cost without a finding, as a number of glances."""
-_BYTES, _BYTES_OF_LABELS = 128, 16
-"""Bytes of a text for each glance more, where a rule's keywords are rare, and where they are not:
-lists of values with a `key` are quite usual."""
+_EFFORT, _BYTES = 2_500, 50
+"""What the search of any text may cost without a finding, in microseconds of a machine of 2026, and
+bytes of a text for each of them more."""
+_EFFORT_OF_LABELS, _MB = 36_000, 1_048_576
+"""The same of the general rule, in a text of a megabyte or less: lists of values with a `key` are
+quite usual. In a longer one it is more by its length."""
+_SEEN, _WEIGHED, _TRIED = 3, 4, 3
+"""What a sighting costs, what it costs more where its value is weighed, and where that may be a
+secret."""
 _READ_AGAIN = 1_024
-"""Bytes that are read again at the cost of a glance."""
+"""Bytes that are read again in a microsecond."""
 
 _LABELLED = b"access key = 0aB1cD2eF3gH4"
 
@@ -34,7 +39,6 @@ class SecretSearch:
 
     def __init__(self, rule: SecretRule) -> None:
         self._rule = rule
-        self._bytes = _BYTES_OF_LABELS if rule.id == GENERAL else _BYTES
         self._keywords = tuple(keyword.encode() for keyword in rule.keywords)
 
     @cached_property
@@ -55,15 +59,16 @@ class SecretSearch:
 
     def _spans(self, data: bytes) -> Spans:
         form, scale = self._tools
-        position, effort = 0, _EFFORT + len(data) // self._bytes
+        position, effort = 0, self._effort(len(data))
         spans, refused = list[tuple[int, int]](), set[bytes]()
         while len(spans) < MAX_SPANS and (sighting := form.search(data, position)) is not None:
             start, end = sighting.value
             value, secret = data[start:end], None
-            effort -= 2
+            effort -= _SEEN
             if value not in refused:
+                effort -= _WEIGHED
                 if scale.may_be_secret(value):
-                    effort -= 2
+                    effort -= _TRIED
                     secret = self._secret(data, sighting)
                 else:
                     refused.add(value)
@@ -76,6 +81,12 @@ class SecretSearch:
                 position = form.behind(data, sighting)
             effort -= max(0, sighting.match[1] - position) // _READ_AGAIN
         return spans
+
+    def _effort(self, length: int) -> int:
+        """What a text of `length` bytes may cost."""
+        if self._rule.id == GENERAL:
+            return _EFFORT_OF_LABELS * max(length, _MB) // _MB
+        return _EFFORT + length // _BYTES
 
     def _secret(self, data: bytes, sighting: Sighting) -> tuple[int, int] | None:
         """The span of the secret there, if there is one."""

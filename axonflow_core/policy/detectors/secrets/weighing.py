@@ -8,7 +8,7 @@ from math import log2
 
 from axonflow_core.policy.detectors.secrets.gitleaks import GENERAL, SecretRule, allowed_by_all
 from axonflow_core.policy.detectors.secrets.sightings import Candidate
-from axonflow_core.policy.patterns import Regexp, capturing, quoted
+from axonflow_core.policy.patterns import Regexp, capturing, looking, quoted
 
 LEAST_ENTROPY = 2.0
 """Bits for each byte of a secret whose rule says nothing of them: more than a few characters that
@@ -57,7 +57,7 @@ class Scale:
         self._least_bytes = int(2**self._least) + 1
         """Different bytes that every secret has, at least: fewer have no such entropy."""
         tests = _tests(rule)
-        self._tests = [test for target, test in tests if target == "secret"]
+        self._tests = [looking(test) for target, test in tests if target == "secret"]
         self._around = [one for one in tests if one[0] != "secret"]
 
     def may_be_secret(self, value: bytes) -> bool:
@@ -76,9 +76,9 @@ class Scale:
         return all(test.search(part) is None for test, part in parts)
 
     def _is_heavy(self, secret: bytes) -> bool:
-        if any(test.search(secret) is not None for test in self._tests):
+        if entropy(secret) <= self._least or secret in _DOCUMENTED:
             return False
-        return entropy(secret) > self._least and secret not in _DOCUMENTED
+        return all(test(secret) < 0 for test in self._tests)
 
     def _part(self, target: str, data: bytes, candidate: Candidate) -> bytes:
         """What an allowlist looks at."""
