@@ -337,6 +337,15 @@ def test_of_a_hundred_kilobytes_of_conditions_that_say_nothing_nothing_is_found(
     assert found(policy, text) == []
 
 
+@pytest.mark.parametrize("length", [0, 600, 10_000])
+def test_a_query_goes_on_behind_a_comment_of_any_length(length: int) -> None:
+    kind = Kind(pattern=r"'\s*union\s+select", hint="union")
+    text = "words " * 5_000 + "x' --" + "c" * length + "\nunion select"
+    ((start, end),) = finder_of([kind])(View((text + " words" * 5_000).encode()))
+    assert (start, end) == (text.index("'"), len(text))
+    assert finder_of([kind])(View(text.replace("--", "==").encode())) == []
+
+
 @given(st.lists(st.sampled_from(["x=", "1", "/*", "*/", "/*!5", " ", "\n", "#", "é"]), max_size=20))
 def test_comments_become_blanks_in_their_places(pieces: list[str]) -> None:
     text = "".join(pieces)

@@ -38,10 +38,10 @@ B = r"[\s+]+"
 _BEFORE, _AFTER = 512, 1_024
 """Bytes before and behind a hint that are searched for what it hints at."""
 _BLANK = 16_384
-"""Bytes behind it where comments became blanks."""
+"""Bytes before and behind it where comments became blanks."""
 _REACH = 65_536
 """Bytes that are searched for a hint at once. What may end far behind its beginning, as a comment
-does at the end of its line, has RE2 read that far for each."""
+in a keyword does, has RE2 read that far for each."""
 _EDGE = 128
 """Bytes at an end of a piece that are not searched, but looked at."""
 _MAX_FOUND, _MAX_REFUSED = 256, 4_096
@@ -58,10 +58,12 @@ _LOOK_BACK = 120
 _COMMENT = re.compile(rb"(/\*.*?\*/)", re.DOTALL)
 _LINE = re.compile(rb"((?:--|#)[^\n]*\n)")
 _VERSION = re.compile(rb"/\*!\d{0,6}")
-_BROKEN_OFF = r"(?:--|#)[^\n]*\n[\s+(-]*(?:union|select)"
+_GOES_ON = r"\n[\s+(-]*(?:union|select)"
+_BROKEN_OFF = rf"(?:--|#)[^\n]*{_GOES_ON}"
 """A comment to the end of a line, and what goes on behind it."""
-_COMMENTED = rf"\*/|{_BROKEN_OFF}"
-"""What stands in a text that is searched without its comments, too."""
+_COMMENTED = rf"\*/|{_GOES_ON}"
+"""What stands in a text that is searched without its comments, too. With the beginning of such a
+comment the automaton of all hints would read on to the end of each line with a `#`."""
 
 
 @frozen(kw_only=True)
@@ -97,7 +99,8 @@ def finder_of(kinds: Sequence[Kind], *, comments: bool = True) -> Find:
         each, possible = searches()
         effort = _Effort(len(view.data))
         for data in _forms(view) if comments else (view.data,):
-            for start, end in _pieces(hint, data, _AFTER if data is view.data else _BLANK):
+            around = (_BEFORE, _AFTER) if data is view.data else (_BLANK, _BLANK)
+            for start, end in _pieces(hint, data, *around):
                 piece = data[start:end]
                 least = _EDGE if start else 0
                 most = rest = len(piece)
@@ -118,10 +121,10 @@ def finder_of(kinds: Sequence[Kind], *, comments: bool = True) -> Find:
     return find
 
 
-def _pieces(hint: Regexp, data: bytes, behind: int) -> Sequence[tuple[int, int]]:
+def _pieces(hint: Regexp, data: bytes, before: int, behind: int) -> Sequence[tuple[int, int]]:
     """What is searched of a text: around each hint, or all of it where that is half of what was
     read."""
-    if len(data) <= _BEFORE + behind:
+    if len(data) <= before + behind:
         return [(0, len(data))]
     pieces: list[tuple[int, int]] = []
     position = covered = 0
@@ -130,7 +133,7 @@ def _pieces(hint: Regexp, data: bytes, behind: int) -> Sequence[tuple[int, int]]
         if match is None:
             position += _REACH if position + _REACH >= len(data) else _REACH - _BLANK
             continue
-        start = max(0, match.start() - _BEFORE)
+        start = max(0, match.start() - before)
         position = min(len(data), match.end() + behind)
         pieces.append((start, position))
         covered += position - start
