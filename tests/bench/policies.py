@@ -143,8 +143,16 @@ def lag_us(text: str) -> float:
 
 
 def waits_s(work: Callable[[], Awaitable[object]]) -> Sequence[float]:
-    """How long an event loop waited for each of its turns while it awaited `work`, in seconds."""
-    return asyncio.run(_waits_s(work))
+    """How long an event loop waited for each of its turns while it awaited `work`, in seconds.
+    Threads take turns as often as in a server."""
+    from axonflow_core.server.serving import SWITCH_INTERVAL_S  # a cold process has none of it
+
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    try:
+        return asyncio.run(_waits_s(work))
+    finally:
+        sys.setswitchinterval(usual)
 
 
 async def _waits_s(work: Callable[[], Awaitable[object]]) -> Sequence[float]:
