@@ -304,6 +304,15 @@ def test_a_string_that_opens_before_a_piece_is_seen_as_such() -> None:
         assert finder_of([QUOTED])(View(text.encode())) == []
 
 
+@pytest.mark.parametrize("offset", range(-14, 4, 2))
+def test_an_attack_at_the_border_of_two_large_pieces_is_found_once(offset: int) -> None:
+    """The text is full of hints, and so searched 131,072 bytes at a time."""
+    place = 131_072 + offset
+    text = f"{'union,' * (place // 6 + 1)}"[:place] + " union select " + "union," * 30_000
+    spans = finder_of([Kind(pattern=r"union\s+select", hint="union")])(View(text.encode()))
+    assert spans == [(place + 1, place + 13)]
+
+
 def test_a_flood_of_candidates_counts_as_an_attack_to_its_end() -> None:
     text = b"'a' or b " * 10_000
     assert finder_of([QUOTED])(View(text))[-1][1] == len(text)

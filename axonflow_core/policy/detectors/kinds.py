@@ -7,7 +7,7 @@ looks for the hints of all kinds, and the kinds themselves are looked for around
     piece                     ├── 512 bytes ──┴──── 1,024 bytes ────┤
 
 At the ends of a piece a pattern could see what is none, the end of a text or half of a string. So
-what is found there does not count. A text with a hint every few lines is searched as one piece.
+what is found there does not count. A text with a hint every few lines is searched in large pieces.
 
 A comment of SQL may stand wherever a blank may. Patterns know nothing of them: a text that has any
 is searched once more with blanks in their place, byte for byte, so that spans stay where they are.
@@ -42,6 +42,8 @@ _BLANK = 16_384
 _REACH = 65_536
 """Bytes that are searched for a hint at once. What may end far behind its beginning, as a comment
 in a keyword does, has RE2 read that far for each."""
+_SLICE = 131_072
+"""Bytes that are searched for a kind at once."""
 _EDGE = 128
 """Bytes at an end of a piece that are not searched, but looked at."""
 _MAX_FOUND, _MAX_REFUSED = 256, 4_096
@@ -122,8 +124,8 @@ def finder_of(kinds: Sequence[Kind], *, comments: bool = True) -> Find:
 
 
 def _pieces(hint: Regexp, data: bytes, before: int, behind: int) -> Sequence[tuple[int, int]]:
-    """What is searched of a text: around each hint, or all of it where that is half of what was
-    read."""
+    """What is searched of a text: around each hint, or all of it, slice by slice, where that is
+    half of what was read."""
     if len(data) <= before + behind:
         return [(0, len(data))]
     pieces: list[tuple[int, int]] = []
@@ -138,8 +140,15 @@ def _pieces(hint: Regexp, data: bytes, before: int, behind: int) -> Sequence[tup
         pieces.append((start, position))
         covered += position - start
         if 2 * covered > max(position, min(_REACH, len(data))):
-            return [(0, len(data))]
+            return list(_slices(len(data), before, behind))
     return pieces
+
+
+def _slices(length: int, before: int, behind: int) -> Iterator[tuple[int, int]]:
+    """All of a text: each search of RE2 keeps the interpreter's lock, and a new automaton takes
+    50 ms for a megabyte."""
+    for start in range(0, length, _SLICE):
+        yield max(0, start - before), min(length, start + _SLICE + behind)
 
 
 class _Effort:
