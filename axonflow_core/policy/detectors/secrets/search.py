@@ -18,7 +18,7 @@ from axonflow_core.policy.detectors.secrets.weighing import Scale
 from axonflow_core.policy.searches import MAX_SPANS, Spans
 from axonflow_core.policy.views import View
 
-_EFFORT, _BYTES = 2_500, 50
+_EFFORT, _BYTES = 1_500, 85
 """What the search of any text may cost without a finding, in microseconds of a machine of 2026, and
 bytes of a text for each of them more."""
 _EFFORT_OF_LABELS, _MB = 36_000, 1_048_576

@@ -76,9 +76,9 @@ class Scale:
         return all(test.search(part) is None for test, part in parts)
 
     def _is_heavy(self, secret: bytes) -> bool:
-        if entropy(secret) <= self._least or secret in _DOCUMENTED:
+        if any(test(secret) >= 0 for test in self._tests):
             return False
-        return all(test(secret) < 0 for test in self._tests)
+        return entropy(secret) > self._least and secret not in _DOCUMENTED
 
     def _part(self, target: str, data: bytes, candidate: Candidate) -> bytes:
         """What an allowlist looks at."""
