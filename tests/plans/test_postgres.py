@@ -24,7 +24,6 @@ from axonflow_core.plans.sealing import PlanSeal
 
 from .planned import CHAIN, Model, planning, written
 
-pytestmark = pytest.mark.thorough
 TAKEOVER_S = 1.0
 FAST = {"takeover_s": TAKEOVER_S}
 
@@ -48,6 +47,7 @@ def executor(
             process.kill()
 
 
+@pytest.mark.thorough
 async def test_the_plans_of_an_executor_that_is_killed_go_on_at_another(
     tmp_path: Path, url: str
 ) -> None:
@@ -67,6 +67,7 @@ async def test_the_plans_of_an_executor_that_is_killed_go_on_at_another(
     assert attempts == {2}
 
 
+@pytest.mark.exhaustive
 async def test_a_database_that_is_started_again_during_recovery_strands_no_plan(
     tmp_path: Path, postgres: Postgres, url: str
 ) -> None:
@@ -113,6 +114,7 @@ def worker(folder: Path, url: str, keys: Keys) -> Iterator[str]:
         assert process.wait(30) == 0
 
 
+@pytest.mark.exhaustive
 async def test_a_worker_runs_the_plans_of_a_server_that_is_gone(tmp_path: Path, url: str) -> None:
     keys = throwaway_keys()
     with executor(tmp_path, url, keys, 3) as (server, ids), worker(tmp_path, url, keys) as id:
@@ -136,6 +138,7 @@ async def over(audit: AuditStore, book: Book, ids: list[str]) -> list[Plan]:
         await asyncio.sleep(0.1)
 
 
+@pytest.mark.exhaustive
 async def test_an_executor_has_a_bounded_number_of_connections(
     tmp_path: Path, postgres: Postgres, url: str
 ) -> None:

@@ -289,7 +289,7 @@ def explore(steps: int) -> int:
 
 STEPS = (
     200,
-    pytest.param(3_000, marks=pytest.mark.thorough),
+    pytest.param(3_000, marks=pytest.mark.exhaustive),
     pytest.param(24_000, marks=pytest.mark.exhaustive),
 )
 

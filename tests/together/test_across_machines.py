@@ -73,7 +73,7 @@ def test_an_answer_that_nobody_read_is_given_by_the_other_server(url: str, tmp_p
         assert len(one.upstream.began) == 4
 
 
-@pytest.mark.thorough
+@pytest.mark.exhaustive
 def test_a_server_that_is_killed_has_no_claims(url: str, tmp_path: Path) -> None:
     with serving_on_two_machines(tmp_path, url, delay_s=3.0) as (one, other):
         lost = one.ask("slow")
@@ -86,7 +86,7 @@ def test_a_server_that_is_killed_has_no_claims(url: str, tmp_path: Path) -> None
         assert len(one.upstream.began) == 2
 
 
-@pytest.mark.thorough
+@pytest.mark.exhaustive
 def test_where_the_connections_of_both_are_cut_requests_are_still_one_call(
     postgres: Postgres, url: str, tmp_path: Path
 ) -> None:
