@@ -342,7 +342,7 @@ def test_a_drawn_tampering_is_found(recorded: Path, kind: str) -> None:
     assert found_of(recorded, KINDS[kind], 8) == 8
 
 
-@pytest.mark.thorough
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_thousand_tamperings_are_found(recorded: Path, kind: str) -> None:
     found = found_of(recorded, KINDS[kind], 1_000)

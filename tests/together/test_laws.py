@@ -90,8 +90,17 @@ def test_a_law_is_called_after_its_family_and_what_it_says() -> None:
     assert codec_laws(TITAN)[0].__name__ == "titan: a request survives"
 
 
-@pytest.mark.thorough
-@pytest.mark.parametrize("codec", FAMILIES, ids=lambda codec: codec.name)
+@pytest.mark.parametrize(
+    "codec",
+    [
+        pytest.param(
+            codec,
+            id=codec.name,
+            marks=pytest.mark.exhaustive if number % 3 else pytest.mark.thorough,
+        )
+        for number, codec in enumerate(FAMILIES)
+    ],
+)
 def test_every_feature_that_comes_back_as_itself_is_drawn(codec: FamilyCodec) -> None:
     used = set().union(*map(features_of, drawn(requests(Claims(codec=codec)), 400)))
 
