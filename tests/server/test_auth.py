@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -109,8 +110,19 @@ async def test_an_open_server_answers_a_program_and_refuses_a_page(tmp_path: Pat
     assert (program.status, page.status) == (200, 401)
 
 
-PATHS = ("/v1/chat/completions", "/v1/messages", "/model/m/converse")
-"""One of each dialect."""
+PATHS = [
+    pytest.param(
+        path,
+        id=path,
+        marks=pytest.mark.skipif(find_spec(plugin) is None, reason=f"{plugin} is not installed"),
+    )
+    for path, plugin in {
+        "/v1/chat/completions": "axonflow_openai",
+        "/v1/messages": "axonflow_anthropic",
+        "/model/m/converse": "axonflow_bedrock",
+    }.items()
+]
+"""One of each dialect, where its plugin is."""
 
 
 @pytest.mark.parametrize("path", PATHS)
