@@ -61,6 +61,7 @@ from axonflow_core.stream import TextDelta
 ROOT = Path(__file__).parents[2]
 GRACE_S = 0.25
 AT_ONCE = 8
+LATE_S = 0.03
 PROMPT = "a secret-word"
 SECRETS = ("secret-word", "hunter2", "AKIDEXAMPLE", "wJalrXUtnFEMI")
 CLIENT = ClientConfig("acme", tenant="acme", roles=tuple(Role))
@@ -321,19 +322,24 @@ def _failed(error: AxonFlowError | None, text: str) -> End:
 
 
 async def tried(served: Served, asked: Asked) -> tuple[Score, list[str], int]:
-    """What a case comes to, what of it is not as required, and how many calls it made."""
+    """What a case comes to, what of it is not as required, and how many calls it made. Where the
+    machine was so late that the caller had left before anything was sent, it calls again."""
     case = asked.run.case
+    fewest, most = case.calls
     calls = 1
     if asked.run.case.asking in (Asking.AGAIN, Asking.AFTER_A_FAILURE):
         await ended(served, asked)
         calls = 2
-    with timed() as took:
-        end = await ended(served, asked)
+    for _ in range(3):
+        with timed() as took:
+            end = await ended(served, asked)
+        if asked.service.calls >= fewest or took.late_s < LATE_S:
+            break
+        calls += 1
     wrong = list(_faults_of(asked.run, end))
     overrun_s = took.own_s - (case.limits.total_s if case.ends_s is None else case.ends_s)
     if overrun_s > GRACE_S:
         wrong.append(f"it ended {overrun_s:.3f} s late")
-    fewest, most = case.calls
     if not fewest <= asked.service.calls <= most:
         wrong.append(f"{asked.service.calls} requests reached the service")
     beyond = max(asked.service.calls - most, 0)
