@@ -62,7 +62,6 @@ BARS: Mapping[str, tuple[float, float | None]] = {
     "governed chunk, burst": (0.25, None),
     "chat chunk, burst": (0.5, 0.25),
     "chat chunk, paced": (0.5, 0.25),
-    "chat chunk, paced, 200 streams": (0.5, 0.25),
     "400 slow readers": (1.0, None),
 }
 """Row -> the bar, and the goal where there is one: shares of the baseline. The baseline of some is
