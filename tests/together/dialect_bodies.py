@@ -33,7 +33,7 @@ ASK = "Say something of Paris."
 
 def chat(feature: str) -> dict[str, Any]:
     content: Any = ASK
-    body: dict[str, Any] = {"max_completion_tokens": 4000}
+    body: dict[str, Any] = {"max_completion_tokens": 2000}
     match feature:
         case "tools":
             tool = {"name": "look", "description": LOOK, "parameters": SCHEMA}
@@ -55,7 +55,7 @@ def chat(feature: str) -> dict[str, Any]:
 
 def responses(feature: str) -> dict[str, Any]:
     content: list[Any] = [{"type": "input_text", "text": ASK}]
-    body: dict[str, Any] = {"max_output_tokens": 4000, "store": False}
+    body: dict[str, Any] = {"max_output_tokens": 2000, "store": False}
     match feature:
         case "tools":
             tool = {"name": "look", "description": LOOK, "parameters": SCHEMA}
@@ -74,7 +74,7 @@ def responses(feature: str) -> dict[str, Any]:
 
 def messages(feature: str) -> dict[str, Any]:
     content: list[Any] = [{"type": "text", "text": ASK}]
-    body: dict[str, Any] = {"max_tokens": 4000}
+    body: dict[str, Any] = {"max_tokens": 2000}
     match feature:
         case "tools":
             body["tools"] = [{"name": "look", "description": LOOK, "input_schema": SCHEMA}]
@@ -95,7 +95,7 @@ def invoke(feature: str) -> dict[str, Any]:
 
 def converse(feature: str) -> dict[str, Any]:
     content: list[Any] = [{"text": ASK}]
-    body: dict[str, Any] = {"inferenceConfig": {"maxTokens": 4000}}
+    body: dict[str, Any] = {"inferenceConfig": {"maxTokens": 2000}}
     match feature:
         case "tools":
             spec = {"name": "look", "description": LOOK, "inputSchema": {"json": SCHEMA}}

@@ -43,13 +43,13 @@ from tests.together.dialect_bodies import DIALECTS
 pytestmark = [pytest.mark.thorough, pytest.mark.asyncio(loop_scope="module")]
 
 FEATURES: Mapping[str, str] = {
-    "text": "",
+    "text": r"(?!)",
     "tools": r"tool",
     "image": r"image|picture|media",
     "reasoning": r"reason|think",
     "schema": r"schema|format|structured|output",
 }
-"""Feature -> what names it in a refusal."""
+"""Feature -> what names it in a refusal; a text is never refused."""
 CALLED = re.compile(rb'"(tool_calls|function_call|tool_use|toolUse)"')
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from typing import Any
@@ -18,7 +17,7 @@ import pytest
 from tests.governed_server import GovernedServer, Reply
 from tests.grammar_openai import check_chat, check_responses, frames_of
 
-from .drop_in import SECRET, TARGETS, drop_in
+from .drop_in import SECRET, drop_in
 
 CHAT, RESPONSES = "/v1/chat/completions", "/v1/responses"
 RULES = [
@@ -419,101 +418,3 @@ def test_a_stream_that_breaks_has_no_counts_though_they_are_asked_for(
         assert (text, reply.json["error"]["code"]) == ("secret", "policy_blocked")
     passed = asked(server, CHAT, said("hi"), **asks)
     assert check_chat(passed.body, asks_for_usage=True) == "done"
-
-
-# ── every family and provider ─────────────────────────────────────────────────────────────────────
-
-CASES: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
-    "text": (said("hi"), {"input": "hi"}),
-    "tools": (
-        said("hi", tools=[{"type": "function", "function": WEATHER}]),
-        {"input": "hi", "tools": [{"type": "function", **WEATHER}]},
-    ),
-    "forced": (
-        said("hi", tools=[{"type": "function", "function": WEATHER}], tool_choice="required"),
-        {"input": "hi", "tools": [{"type": "function", **WEATHER}], "tool_choice": "required"},
-    ),
-    "image": (
-        {
-            "messages": [
-                {
-                    "role": "user",
-                    "content": [
-                        {"type": "text", "text": "hi"},
-                        {"type": "image_url", "image_url": {"url": PNG}},
-                    ],
-                }
-            ]
-        },
-        {
-            "input": [
-                {
-                    "role": "user",
-                    "content": [
-                        {"type": "input_text", "text": "hi"},
-                        {"type": "input_image", "image_url": PNG},
-                    ],
-                }
-            ]
-        },
-    ),
-    "reasoning": (
-        said("hi", reasoning_effort="low", max_completion_tokens=3000),
-        {"input": "hi", "reasoning": {"effort": "low"}, "max_output_tokens": 3000},
-    ),
-    "schema": (
-        said(
-            "hi",
-            response_format={
-                "type": "json_schema",
-                "json_schema": {"name": "w", "schema": SCHEMA, "strict": True},
-            },
-        ),
-        {
-            "input": "hi",
-            "text": {
-                "format": {"type": "json_schema", "name": "w", "schema": SCHEMA, "strict": True}
-            },
-        },
-    ),
-}
-
-
-def outcome(server: GovernedServer, path: str, body: Mapping[str, Any], *, is_forced: bool) -> str:
-    """`works`, or the sentence that refuses the call; whole and streamed."""
-    whole, streamed = asked(server, path, body), asked(server, path, body, stream=True)
-    if whole.status == 200 == streamed.status:
-        check = check_chat if path == CHAT else check_responses
-        assert check(streamed.body) in ("done", "completed")
-        if is_forced:
-            assert b'"tool_calls"' in whole.body or b'"function_call"' in whole.body
-        return "works"
-    refusal = whole if whole.status != 200 else streamed
-    error = refusal.json["error"]
-    assert (refusal.status, error["type"]) == (400, "invalid_request_error"), refusal.body
-    return str(error["message"])
-
-
-@pytest.mark.thorough
-def test_every_family_and_provider_answers_or_refuses_by_name(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> None:
-    found: dict[tuple[str, str, str], str] = {}
-    with drop_in(tmp_path_factory.mktemp("matrix")) as server:
-        for alias in TARGETS:
-            for name, bodies in CASES.items():
-                for path, body in zip((CHAT, RESPONSES), bodies, strict=True):
-                    asks = {**body, "model": alias}
-                    found[path, alias, name] = outcome(
-                        server, path, asks, is_forced=name == "forced"
-                    )
-
-    works = [cell for cell, what in found.items() if what == "works"]
-    sys.stdout.write(f"{len(found)} cells, whole and streamed: {len(works)} work, others refuse\n")
-    named = {"tools": "tool", "forced": "tool", "image": "image", "reasoning": "think|reasoning"}
-    for (path, alias, name), what in found.items():
-        if what != "works":
-            words = named.get(name, name).split("|")
-            assert any(word in what for word in words), (path, alias, what)
-    assert {alias for _, alias, name in works if name == "text"} == TARGETS.keys()
-    assert len(works) == 136
