@@ -479,6 +479,17 @@ def test_a_secret_in_the_file_is_warned_about_and_not_shown(
     assert SECRET not in caplog.text + str(warning)
 
 
+def test_a_name_that_somebody_gave_makes_no_secret(tmp_path: Path) -> None:
+    text = (
+        f"{HEAD}  secret-echo: {{type: echo, enabled: true}}\n"
+        "models:\n  our-secret-model: [{provider: secret-echo, model: words}]\n"
+        "server:\n  clients:\n    token-service: {tenant: acme, roles: [call]}\n"
+    )
+    assert load(tmp_path, text).warnings == ()
+    below = text.replace("true}", f"true, credentials: {{api_key: {SECRET}}}}}")
+    assert [warning.line for warning in load(tmp_path, below).warnings] == [3]
+
+
 @pytest.mark.parametrize("value", ["${WORD}", "$WORD", "", "~"])
 def test_a_secret_that_the_environment_holds_is_no_warning(tmp_path: Path, value: str) -> None:
     text = HEAD + f"  echo:\n    enabled: false\n    credentials: {{api_key: {value!r}}}\n"

@@ -42,6 +42,24 @@ _CONTROL_CHARACTER = re.compile("[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U000100
 _PLAIN_TAGS = frozenset(
     f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "seq", "map")
 )
+_OF_NAMES = frozenset(
+    tuple(path.split())
+    for path in (
+        "agents",
+        "budgets",
+        "llm_providers",
+        "models",
+        "policies actions",
+        "policies clients",
+        "policies models",
+        "policies on_errors",
+        "routing hedge",
+        "routing shadow",
+        "server clients",
+        "server tenants",
+    )
+)
+"""The sections whose keys are names that somebody gave: a client `secret-service` is no secret."""
 
 
 @frozen
@@ -136,6 +154,8 @@ class _Reader:
         self._node_count = 0
         self._expanded_characters = 0
         self._is_secret = False
+        self._above: tuple[str | None, ...] = ()
+        """The keys above the value that is read."""
         self._depth = 0
 
     def read(self, events: Iterator[Any]) -> Document:
@@ -282,10 +302,12 @@ class _Reader:
 
     def _value(self, key: str | None, events: Iterator[Any]) -> Node:
         """The value of `key`, marked as secret if the key or one above it has a secret's name."""
-        outer = self._is_secret
-        self._is_secret = outer or looks_secret(key or "")
+        outer = self._is_secret, self._above
+        is_setting = self._above not in _OF_NAMES
+        self._is_secret = self._is_secret or (is_setting and looks_secret(key or ""))
+        self._above = (*self._above, key)
         value = self._node(next(events), events)
-        self._is_secret = outer
+        self._is_secret, self._above = outer
         return value
 
     def _key(self, event: Any, events: Iterator[Any]) -> str | None:
