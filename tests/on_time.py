@@ -1,4 +1,7 @@
-"""Time limits in tests, on a machine that may be busy.
+"""Time in tests, on a machine that may be busy.
+
+What comes about by itself is waited for, by `until` in a coroutine and by `wait_until` elsewhere: a
+sleep is too short on some day. Both fail after a minute, which is a guard and no limit.
 
 `ends_within(0.5)` fails where its block took longer than half a second and what the machine was
 late by meanwhile; `timed()` measures both. A thread that does nothing but sleep, in steps of 10 ms,
@@ -8,12 +11,33 @@ three processes share two cores as much as the block itself lost.
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
 STEP_S = 0.01
+GUARD_S = 60.0
+
+
+async def until(is_true: Callable[[], object | Awaitable[object]]) -> None:
+    """Look until it is true; what it returns may have to be awaited."""
+    async with asyncio.timeout(GUARD_S):
+        while True:
+            found = is_true()
+            if await found if inspect.isawaitable(found) else found:
+                return
+            await asyncio.sleep(0.002)
+
+
+def wait_until(is_true: Callable[[], object]) -> None:
+    """Look until it is true."""
+    ends = time.monotonic() + GUARD_S
+    while not is_true():
+        assert time.monotonic() < ends, "it did not come true"
+        time.sleep(0.005)
 
 
 class _Lateness:

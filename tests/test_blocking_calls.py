@@ -20,7 +20,7 @@ import pytest
 import toy_chat
 from attrs import evolve
 from chat_server import ChatServer, runtime_at
-from on_time import ends_within
+from on_time import ends_within, wait_until
 
 from axonflow_core import waiting
 from axonflow_core.blocking import BlockingRuntime
@@ -56,13 +56,6 @@ def sockets() -> int:
         with suppress(OSError):
             count += str(descriptor.readlink()).startswith("socket:")
     return count
-
-
-def becomes(condition: Callable[[], bool], within_s: float = 5.0) -> None:
-    ends_at = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < ends_at
-        time.sleep(0.005)
 
 
 # ── calls and streams ─────────────────────────────────────────────────────────────────────────────
@@ -170,7 +163,7 @@ def test_the_first_of_many_calls_that_fails_cancels_the_others_upstream(
     runtime = runtime_at(server.url, client)
 
     async def fail() -> None:
-        becomes(lambda: len(server.questions) == min(places, 3))
+        wait_until(lambda: len(server.questions) == min(places, 3))
         raise ZeroDivisionError
 
     asking = [lambda: runtime.complete("never") for _ in range(3)]
@@ -178,7 +171,7 @@ def test_the_first_of_many_calls_that_fails_cancels_the_others_upstream(
     with ends_within(4), pytest.raises(ZeroDivisionError):
         waiting.drive(waiting.in_order([*asking, fail], 4))
 
-    becomes(lambda: server.open_connections == 0)
+    wait_until(lambda: server.open_connections == 0)
     assert waiting.drive(runtime.complete("hi")).text == "hi"
     assert server.questions == ["never"] * min(places, 3) + ["hi"]
 
@@ -237,7 +230,7 @@ def test_a_stream_that_is_left_closes_its_connection_and_frees_its_place(
         break
     gc.collect()
 
-    becomes(lambda: server.open_connections == 0)
+    wait_until(lambda: server.open_connections == 0)
     assert runtime.complete("hi", timeout=2).text == "hi"  # in the only place there is
     runtime.close()
 
@@ -248,7 +241,7 @@ def test_a_stream_that_is_closed_is_cancelled_upstream(
     with runtime.stream("slowly one two three four five six seven eight"):
         pass
 
-    becomes(lambda: server.open_connections == 0)
+    wait_until(lambda: server.open_connections == 0)
 
 
 def test_closing_from_another_thread_ends_calls_that_wait(server: ChatServer) -> None:
@@ -263,7 +256,7 @@ def test_closing_from_another_thread_ends_calls_that_wait(server: ChatServer) ->
         with pytest.raises(Unavailable, match="this runtime was closed"):
             waits.result(timeout=3)
 
-    becomes(lambda: server.open_connections == 0)
+    wait_until(lambda: server.open_connections == 0)
     with pytest.raises(RequestError, match="this runtime is closed"):
         runtime.complete("hi")
 
@@ -274,7 +267,7 @@ def test_a_runtime_that_nobody_holds_closes_its_connections(server: ChatServer) 
     del runtime
     gc.collect()
 
-    becomes(lambda: server.open_connections == 0)
+    wait_until(lambda: server.open_connections == 0)
 
 
 def test_two_thousand_calls_leave_one_socket_and_no_memory(
@@ -345,10 +338,10 @@ def test_an_interrupt_at_any_moment_leaves_no_place_taken(
 
     assert interrupted > 20
     assert runtime.complete("after").text == "after"
-    becomes(lambda: client._pool._taken == 0)
+    wait_until(lambda: client._pool._taken == 0)
     assert len(client._pool._resting) + client._pool._taken <= 2
     runtime.close()
-    becomes(lambda: server.open_connections == 0)
+    wait_until(lambda: server.open_connections == 0)
 
 
 def test_an_interrupted_wait_ends_at_once_and_cancels_the_call(
@@ -359,7 +352,7 @@ def test_an_interrupted_wait_ends_at_once_and_cancels_the_call(
     with ends_within(0.4), pytest.raises(Interrupted):
         runtime.complete("never")
 
-    becomes(lambda: server.open_connections == 0)
+    wait_until(lambda: server.open_connections == 0)
 
 
 def test_an_interrupt_cancels_all_of_many_calls_upstream(
@@ -372,7 +365,7 @@ def test_an_interrupt_cancels_all_of_many_calls_upstream(
     with ends_within(0.5), pytest.raises(Interrupted):
         waiting.drive(waiting.in_order(asking, 4))
 
-    becomes(lambda: server.open_connections == 0)
+    wait_until(lambda: server.open_connections == 0)
     assert server.questions == ["never"] * 4
     assert waiting.drive(runtime.complete("hi")).text == "hi"
 
@@ -494,7 +487,7 @@ def test_closing_in_the_child_leaves_a_call_of_another_thread_its_answer(
 ) -> None:
     with ThreadPoolExecutor() as pool:
         answer = pool.submit(runtime.complete, "slowly one two three four five six")
-        becomes(lambda: server.open_connections == 1)
+        wait_until(lambda: server.open_connections == 1)
 
         assert in_child(lambda: runtime.close() or "closed") == "closed"
         assert answer.result(5).text == "slowly one two three four five six"

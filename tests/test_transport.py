@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 
 import pytest
-from on_time import ends_within
+from on_time import ends_within, until
 
 from axonflow_core.errors import (
     AnswerError,
@@ -133,13 +133,6 @@ def drip(times: int, pause_s: float) -> list[bytes | float]:
 
 def within(deadline_s: float) -> AbstractContextManager[None]:
     return ends_within(deadline_s + GRACE_S, not_before_s=deadline_s - 0.01)
-
-
-async def becomes(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        # What is waited for happens in a server, which sets no event.
-        while not condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.005)
 
 
 # ── what is sent ──────────────────────────────────────────────────────────────────────────────────
@@ -302,7 +295,7 @@ async def test_a_stall_is_reported_in_time_with_its_phase(
             pytest.raises(ProviderTimeout, match=message),
         ):
             await call(server.request(**limits))
-        await becomes(lambda: server.open_connections == 0)
+        await until(lambda: server.open_connections == 0)
 
 
 async def test_the_idle_clock_starts_anew_with_every_read(transport: Transport) -> None:
@@ -422,7 +415,7 @@ async def test_a_broken_answer_has_a_name(
             await transport.send(server.request())
         assert "secret" not in str(caught.value)
         await transport.aclose()
-        await becomes(lambda: server.open_connections == 0)
+        await until(lambda: server.open_connections == 0)
 
 
 async def test_a_redirect_is_not_followed(transport: Transport) -> None:
@@ -467,7 +460,7 @@ async def test_a_huge_body_is_refused_and_its_connection_closed() -> None:
     async with peer(writes(CHUNKED, *[chunk(b"x" * 50_000)] * 1000, b"0\r\n\r\n")) as server:
         with pytest.raises(AnswerError, match="larger than 100000 bytes"):
             await transport.send(server.request())
-        await becomes(lambda: server.open_connections == 0)
+        await until(lambda: server.open_connections == 0)
         await transport.aclose()
 
 
@@ -550,7 +543,7 @@ async def test_closing_a_stream_cuts_the_upstream_at_once(transport: Transport) 
         stream = await transport.open_stream(server.request())
         await stream.read()
         await stream.aclose()
-        await becomes(lambda: server.open_connections == 0)
+        await until(lambda: server.open_connections == 0)
         with pytest.raises(TruncatedStream, match="this program closed the stream"):
             await stream.read()
         await stream.aclose()
@@ -565,15 +558,15 @@ async def test_an_abandoned_stream_does_not_leak_its_connection(transport: Trans
         await asyncio.gather(*(look_at_one(server) for _ in range(5)))
         assert server.open_connections == 5
         gc.collect()
-        await becomes(lambda: server.open_connections == 0)
+        await until(lambda: server.open_connections == 0)
 
 
 async def test_cancelling_a_call_closes_its_connection(transport: Transport) -> None:
     async with peer(writes(3)) as server:
         call = asyncio.create_task(transport.send(server.request()))
-        await becomes(lambda: len(server.requests) == 1)
+        await until(lambda: len(server.requests) == 1)
         call.cancel()
-        await becomes(lambda: server.open_connections == 0)
+        await until(lambda: server.open_connections == 0)
         assert call.cancelled()
 
 
@@ -582,7 +575,7 @@ async def test_a_stream_that_is_cut_is_truncated_after_what_had_arrived(
 ) -> None:
     async with peer(writes(CHUNKED + chunk(b"all that came"))) as server:
         stream = await transport.open_stream(server.request())
-        await becomes(lambda: server.open_connections == 0)
+        await until(lambda: server.open_connections == 0)
         await asyncio.sleep(0.02)
         assert await stream.read() == b"all that came"
         for _ in range(2):
@@ -611,7 +604,7 @@ async def test_closing_the_transport_breaks_open_streams_off() -> None:
         await transport.aclose()
         with pytest.raises(TruncatedStream, match="this program closed the stream"):
             await reading
-        await becomes(lambda: server.open_connections == 0)
+        await until(lambda: server.open_connections == 0)
 
 
 async def test_a_closed_transport_says_so() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
@@ -51,13 +51,6 @@ def found_by(number: int) -> Entry:
 async def append_all(store: AuditStore, entries: Sequence[Entry]) -> None:
     """Append the entries, all at once."""
     await asyncio.gather(*(store.append(entry) for entry in entries))
-
-
-async def until(is_so: Callable[[], bool]) -> None:
-    """Wait until something is so, for half a minute at most."""
-    async with asyncio.timeout(30):
-        while not is_so():  # noqa: ASYNC110 - other threads change it
-            await asyncio.sleep(0.001)
 
 
 def verified(where: Path | Database, keys: Keys = KEYS) -> Verification:

@@ -14,6 +14,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from on_time import until
 
 from axonflow_core.audit import anchors
 from axonflow_core.audit.anchors import HeadFile, HeadUrl, SignedHead, heads_in, places_of
@@ -26,7 +27,7 @@ from axonflow_core.errors import AuditError, ConfigError
 from axonflow_core.frozen import evolve
 from axonflow_core.keys import Keys, throwaway_keys
 
-from .making import KEYS, append_all, call, opened, rows, until
+from .making import KEYS, append_all, call, opened, rows
 
 STEPS = 30
 

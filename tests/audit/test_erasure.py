@@ -13,6 +13,7 @@ from pathlib import Path
 
 import orjson
 import pytest
+from on_time import until
 
 from axonflow_core.audit import erasure, holds, writer
 from axonflow_core.audit.batch import Transaction, Vault
@@ -26,7 +27,7 @@ from axonflow_core.audit.record import Kind
 from axonflow_core.audit.store import AuditStore
 from axonflow_core.errors import AuditError, RequestError
 
-from .making import KEYS, append_all, call, opened, rows, until, verified
+from .making import KEYS, append_all, call, opened, rows, verified
 
 CANARY = "the patient has 123-45-6789"
 

@@ -7,6 +7,7 @@ import time
 from functools import partial
 
 import pytest
+from on_time import until
 
 pytest.importorskip("psycopg", reason="PostgreSQL: psycopg is not installed")
 
@@ -21,7 +22,7 @@ from axonflow_core.audit.same_call import of_same_calls
 from axonflow_core.audit.store import AuditStore
 from axonflow_core.errors import AuditError, RequestError
 
-from .making import append_all, call, opened, until, verified
+from .making import append_all, call, opened, verified
 from .test_erasure import destroy, erase
 
 pytestmark = pytest.mark.thorough

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from on_time import until
 from sqlalchemy import Column, MetaData, String, Table, insert
 
 pytest.importorskip("psycopg", reason="PostgreSQL: psycopg is not installed")
@@ -30,7 +31,7 @@ from axonflow_core.errors import AuditError, ConfigError
 from axonflow_core.keys import throwaway_keys
 
 from .killing import found_lost, kills, stored, writing
-from .making import KEYS, append_all, call, opened, until, verified
+from .making import KEYS, append_all, call, opened, verified
 
 
 @pytest.mark.thorough

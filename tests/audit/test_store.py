@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 import pytest
+from on_time import until
 from sqlalchemy import Column, Integer, MetaData, String, Table, insert, select, text
 from sqlalchemy.exc import IntegrityError
 
@@ -23,7 +24,7 @@ from axonflow_core.audit.store import AuditStore
 from axonflow_core.audit.writer import Job, Outcome, Writer, WriterOptions
 from axonflow_core.errors import AuditError
 
-from .making import KEYS, append_all, call, ids, opened, rows, until, verified
+from .making import KEYS, append_all, call, ids, opened, rows, verified
 
 
 async def test_what_was_appended_is_on_record_and_verifies(

@@ -179,12 +179,6 @@ async def settle() -> None:
             return
 
 
-async def becomes(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110 - no event tells of what a socket does
-            await asyncio.sleep(0.005)
-
-
 def open_sockets() -> int:
     """How many sockets this process holds."""
     links = []

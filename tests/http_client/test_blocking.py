@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from on_time import ends_within
+from on_time import ends_within, until
 
 from axonflow_core.errors import TruncatedStream
 from axonflow_core.http.blocking.connection import (
@@ -26,7 +26,7 @@ from axonflow_core.http.ends import ClosedHere
 from axonflow_core.waiting import now
 
 from .in_threads import ThreadedTransport
-from .peers import OK, always, becomes, in_turn, serving, settle
+from .peers import OK, always, in_turn, serving, settle
 
 UNTIL_CLOSED = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nsome"
 
@@ -54,7 +54,7 @@ async def test_the_control_the_servers_own_end_is_one(transport: ThreadedTranspo
         stream = await transport.open_stream(peer.request())
         assert await stream.read_all() == b"some"
         await transport.aclose()
-        await becomes(lambda: peer.open_connections == 0)
+        await until(lambda: peer.open_connections == 0)
 
 
 async def test_an_answer_before_the_whole_request_is_taken_and_its_connection_closed(
@@ -86,7 +86,7 @@ async def test_a_place_is_free_again_whatever_ended_the_call(
         await asyncio.gather(*map(transport.send, requests), return_exceptions=True)
         assert transport.blocking._pool._taken == 0
         await transport.aclose()
-        await becomes(lambda: peer.open_connections == 0)
+        await until(lambda: peer.open_connections == 0)
 
 
 async def test_two_reads_at_once_are_refused_and_harm_nothing(
@@ -100,14 +100,14 @@ async def test_two_reads_at_once_are_refused_and_harm_nothing(
             await stream.read()
         assert (await first, await stream.read()) == (b"ok", b"")
         await transport.aclose()
-        await becomes(lambda: peer.open_connections == 0)
+        await until(lambda: peer.open_connections == 0)
 
 
 async def test_what_rests_is_closed_with_the_transport(transport: ThreadedTransport) -> None:
     async with serving(always(OK)) as peer:
         await transport.send(peer.request())
         await transport.aclose()
-        await becomes(lambda: peer.open_connections == 0)
+        await until(lambda: peer.open_connections == 0)
 
 
 # ── waiting at a socket ───────────────────────────────────────────────────────────────────────────

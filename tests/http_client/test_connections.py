@@ -7,7 +7,7 @@ import os
 from typing import Any
 
 import pytest
-from on_time import ends_within
+from on_time import ends_within, until
 
 from axonflow_core.errors import (
     AnswerError,
@@ -28,7 +28,6 @@ from .peers import (
     Authority,
     Peer,
     always,
-    becomes,
     hang_up,
     high_descriptors,
     in_turn,
@@ -57,7 +56,7 @@ async def test_a_connection_that_closed_while_it_rested_costs_no_second_request(
     async with serving(always(OK, closes=True)) as peer:
         for _ in range(3):
             await transport.send(peer.request())
-            await becomes(lambda: peer.open_connections == 0)
+            await until(lambda: peer.open_connections == 0)
     assert (peer.connections, len(peer.requests)) == (3, 3)
 
 
@@ -365,9 +364,9 @@ async def test_closing_ends_calls_that_wait_in_every_state(authority: Authority)
         stream = await transport.open_stream(slow.request())
         calls = [asyncio.create_task(transport.send(silent.request())) for _ in range(4)]
         calls.append(asyncio.create_task(stream.read_all()))
-        await becomes(lambda: len(silent.requests) == 2)
+        await until(lambda: len(silent.requests) == 2)
         await transport.aclose()
         results = await asyncio.gather(*calls, return_exceptions=True)
     assert {type(result) for result in results} == {Unavailable, RequestError}
     assert not any(getattr(result, "is_retryable", False) for result in results[:4])
-    await becomes(lambda: open_sockets() == sockets)
+    await until(lambda: open_sockets() == sockets)

@@ -7,10 +7,11 @@ import gc
 import tracemalloc
 
 import pytest
+from on_time import until
 
 from axonflow_core.http.client import Transport
 
-from .peers import CHUNKED, OK, Peer, always, becomes, open_sockets, serving, settle
+from .peers import CHUNKED, OK, Peer, always, open_sockets, serving, settle
 
 CHUNKS = b"5\r\nhello\r\n" * 20 + b"0\r\n\r\n"
 
@@ -61,7 +62,7 @@ async def test_thousands_of_calls_leave_nothing() -> None:
         growth = used_bytes() - before
         tracemalloc.stop()
         await transport.aclose()
-    await becomes(lambda: open_sockets() == sockets)
+    await until(lambda: open_sockets() == sockets)
     await settle()
     assert len(asyncio.all_tasks()) == 1
     assert growth < 200_000, "10,000 calls, 2,000 streams, 500 cancelled"

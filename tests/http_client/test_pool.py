@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
+from on_time import until
 
 from axonflow_core.errors import ProviderTimeout
 from axonflow_core.http.client import HttpRequest, Network, Transport
@@ -16,7 +17,6 @@ from .peers import (
     Authority,
     Proxy,
     always,
-    becomes,
     hang_up,
     in_turn,
     open_sockets,
@@ -67,7 +67,7 @@ async def test_a_resting_connection_makes_room_for_another_host() -> None:
         for _ in range(2):
             await transport.send(one.request())
             await transport.send(other.request())
-        await becomes(lambda: one.open_connections + other.open_connections == 1)
+        await until(lambda: one.open_connections + other.open_connections == 1)
         await transport.aclose()
     assert (one.connections, other.connections) == (2, 2)
 
@@ -117,7 +117,7 @@ async def test_a_connection_that_rests_too_long_is_closed_and_its_place_is_free(
         assert pool is not None
         [connection] = pool._resting
         connection.rest(asyncio.get_running_loop().time() + 0.03, pool._forget)
-        await becomes(lambda: peer.open_connections == 0)
+        await until(lambda: peer.open_connections == 0)
     assert (pool._places_taken, len(pool._resting), len(pool._open)) == (0, 0, 0)
 
 
@@ -187,7 +187,7 @@ async def test_a_call_may_be_cancelled_at_every_await(authority: Authority, way:
         assert await cancel_everywhere(transport, lambda: transport.send(request)) > 3
         await transport.send(request)
         await transport.aclose()
-    await becomes(lambda: open_sockets() == sockets)
+    await until(lambda: open_sockets() == sockets)
     await settle()
     assert len(asyncio.all_tasks()) == 1
 
@@ -205,7 +205,7 @@ async def test_a_stream_may_be_cancelled_at_every_await() -> None:
         request = peer.request()
         assert await cancel_everywhere(transport, read) > 5
         await transport.aclose()
-    await becomes(lambda: open_sockets() == sockets)
+    await until(lambda: open_sockets() == sockets)
 
 
 @pytest.mark.parametrize("steps", range(12))

@@ -15,13 +15,14 @@ from collections import Counter
 
 import pytest
 from hypothesis import settings
+from on_time import until
 
 from axonflow_core.errors import AxonFlowError
 from axonflow_core.http.client import Transport
 from axonflow_core.http.response_parser import Rule
 
 from .mutations import mutated, random_pieces
-from .peers import Peer, becomes, open_sockets, serving, settle
+from .peers import Peer, open_sockets, serving, settle
 from .readers import Reading, h11s, ours, stdlibs
 from .responses import rows
 from .test_response_parser import STRICTER, meaning
@@ -106,7 +107,7 @@ async def test_no_answer_over_a_socket_brings_another_error_or_leaves_anything(
         assert transport._client._pool is not None
         assert transport._client._pool._places_taken == len(transport._client._pool._resting)
         await transport.aclose()
-    await becomes(lambda: open_sockets() == sockets)
+    await until(lambda: open_sockets() == sockets)
     await settle()
     assert len(asyncio.all_tasks()) == 1
     print(f"seed {seed}:", dict(outcomes))  # noqa: T201

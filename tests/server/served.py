@@ -200,11 +200,3 @@ class Client:
             if not piece:
                 return Seen(data, is_closed=True)
             data += piece
-
-
-def wait_until(is_true: Callable[[], object], seconds: float = 20.0) -> None:
-    """Look until it is true, and fail where it is not in time."""
-    ends = time.monotonic() + seconds
-    while not is_true():
-        assert time.monotonic() < ends, "it did not come true"
-        time.sleep(0.005)

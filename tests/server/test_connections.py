@@ -12,9 +12,10 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+from on_time import wait_until
 
 from .cases import HOST, get, post
-from .served import Client, Echo, Served, plain_uvicorn, respond, serving, wait_until
+from .served import Client, Echo, Served, plain_uvicorn, respond, serving
 
 QUICK = {
     "silent_s": 0.15,

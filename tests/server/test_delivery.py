@@ -10,10 +10,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from on_time import wait_until
 
 from axonflow_core.server.delivery import EXTENSION
 
-from .served import Client, Echo, Served, respond, serving, wait_until
+from .served import Client, Echo, Served, respond, serving
 
 
 class Watched(Echo):

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from governed_server import GovernedServer, governed_server
+from on_time import wait_until
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import func, select
 
@@ -34,7 +35,6 @@ from axonflow_core.server.shared_counts import ALIVE_S
 from axonflow_core.server.state import ServerState
 
 from .in_process import CLIENTS, Served, serving
-from .served import wait_until
 
 QUESTION = {"query": "Why is the sky blue?", "request_type": "chat"}
 

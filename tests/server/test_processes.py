@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 from attrs import frozen
-from on_time import ends_within
+from on_time import ends_within, wait_until
 
-from .served import Client, wait_until
+from .served import Client
 
 pytestmark = pytest.mark.thorough
 TESTS = Path(__file__).parent.parent

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from base64 import b64encode
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from attrs import evolve
+from on_time import until
 
 from axonflow_core.audit.record import Entry
 from axonflow_core.config import FaultyConfig
@@ -96,12 +97,6 @@ async def changes(worker: Served) -> list[Entry]:
     """The records of the configuration, the oldest first."""
     entries = [*await worker.records(""), *await worker.records("ops")]
     return [entry for entry in entries if entry.kind == "configuration"]
-
-
-async def until(is_so: Callable[[], bool], seconds: float = 10) -> None:
-    async with asyncio.timeout(seconds):
-        while not is_so():  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
 
 
 async def test_a_reload_serves_what_the_file_says_now(files: Files) -> None:

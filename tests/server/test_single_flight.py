@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 import pytest
 from attrs import field, frozen
+from on_time import until
 from postgres_server import shared
 
 from axonflow_core.audit.databases.urls import database_of
@@ -154,12 +155,6 @@ async def two(place: Place, model: Model) -> AsyncIterator[tuple[Worker, Worker]
     keys = throwaway_keys()
     async with worker(place, keys, model) as a, worker(place, keys, model) as b:
         yield a, b
-
-
-async def until(is_so: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not is_so():  # noqa: ASYNC110
-            await asyncio.sleep(0.005)
 
 
 async def repeats(of: Worker) -> list[dict[str, Any]]:

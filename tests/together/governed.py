@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from attrs import field, frozen
-from server.served import Client, wait_until
+from on_time import wait_until
+from server.served import Client
 
 from axonflow_core.cli.emulate import emulator_of
 from axonflow_core.http.local_server import Server

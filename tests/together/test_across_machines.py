@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 import pytest
-from server.served import wait_until
+from on_time import wait_until
 
 pytest.importorskip("psycopg", reason="PostgreSQL: psycopg is not installed")
 

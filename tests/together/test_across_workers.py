@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from on_time import ends_within
-from server.served import wait_until
+from on_time import ends_within, wait_until
 
 from axonflow_core.keys import make_keys, written
 
