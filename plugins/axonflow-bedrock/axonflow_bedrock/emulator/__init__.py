@@ -65,17 +65,17 @@ API_KEY = "bedrock-api-key-of-the-emulator"
 """The only Bedrock API key (`AWS_BEARER_TOKEN_BEDROCK`) that is accepted."""
 
 MODELS = (
-    "us.anthropic.claude-sonnet-4-20250514-v1:0",
-    "amazon.titan-text-express-v1",
-    "meta.llama3-1-70b-instruct-v1:0",
+    "us.anthropic.claude-sonnet-4-6",
+    "us.amazon.nova-lite-v1:0",
+    "us.meta.llama4-maverick-17b-instruct-v1:0",
     "mistral.mistral-large-2407-v1:0",
 )
-"""The examples of the product's documentation, one for each family that it documents."""
+"""A model of each vendor that the product's documentation has examples of; none of them ends before
+2027."""
 CONFIGURED_MODEL = "anthropic.claude-sonnet-4-6"
 """The model of the environment, called through the inference profile of the region's geography."""
-REFUSED_MODEL = "anthropic.claude-sonnet-4-20250514-v1:0"
-"""The default of the product's documentation: refused, because newer Claude models need an
-inference profile."""
+REFUSED_MODEL = CONFIGURED_MODEL
+"""Refused under its plain id, because newer Claude models need an inference profile."""
 
 
 def emulator(

@@ -23,7 +23,6 @@ from botocore.exceptions import ClientError
 from axonflow_bedrock.aws.signing import Signer
 from axonflow_bedrock.emulator import (
     ACCESS_KEY,
-    MODELS,
     REFUSED_MODEL,
     REGION,
     SECRET_KEY,
@@ -61,6 +60,13 @@ CODECS = (anthropic.CODEC, titan.CODEC, *llama.CODECS, *mistral.CODECS)
 REGISTRY = CodecRegistry(RegisteredCodec(codec, "tests", "1") for codec in CODECS)
 QUESTION = CompletionRequest((user("Why is the sky blue?"),), inference=Inference(max_tokens=100))
 
+MODELS = (
+    "us.anthropic.claude-sonnet-4-20250514-v1:0",
+    "amazon.titan-text-express-v1",
+    "meta.llama3-1-70b-instruct-v1:0",
+    "mistral.mistral-large-2407-v1:0",
+)
+"""The examples of the product's documentation."""
 PROMPT_MODELS = (
     "meta.llama2-13b-chat-v1",
     "us.meta.llama4-scout-17b-instruct-v1:0",

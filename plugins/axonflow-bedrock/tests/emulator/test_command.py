@@ -96,10 +96,11 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str
 def test_the_demo_shows_every_family_and_an_error_explained(tmp_path: Path) -> None:
     finished = run(tmp_path, "demo")
     assert finished.returncode == 0, finished.stderr
-    families = ["anthropic", "titan", "llama", "mistral"]
+    families = ["anthropic", "nova", "llama", "mistral"]
     assert [family for family in families if family in finished.stdout] == families
+    assert "warning:" not in finished.stderr
     assert "error[profile_required]" in finished.stderr
-    assert f"fix: model: {PROFILE}" in finished.stderr
+    assert f"fix: model: {LIVING}" in finished.stderr
 
 
 def test_the_demo_takes_no_notice_of_the_callers_own_settings(tmp_path: Path) -> None:
