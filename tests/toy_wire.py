@@ -38,7 +38,7 @@ from axonflow_core.plugin_spec import Life, ModelDescription
 KEY = "key-of-the-emulator"
 _TRANSPORT = frozenset({"model", "stream"})
 _LISTING = ModelListing(
-    encode_list=lambda models: {"models": [model.id for model in models]},
+    encode_list=lambda models, query: {"models": [model.id for model in models]},
     encode_model=lambda model: {"id": model.id},
 )
 

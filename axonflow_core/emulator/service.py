@@ -210,7 +210,7 @@ class EmulatedService:
     async def _listed(self, call: Call) -> NativeAnswer:
         living = {id: model for id, model in self._models.items() if model.life is not Life.ENDED}
         models = tuple(dict.fromkeys(living.values()))
-        return NativeAnswer(call.operation.codec.encode_list(models))
+        return NativeAnswer(call.operation.codec.encode_list(models, call.query))
 
     async def _described(self, call: Call) -> NativeAnswer:
         return NativeAnswer(call.operation.codec.encode_model(self._known(call.model)))

@@ -125,7 +125,8 @@ class AnswerForm:
 class ModelListing:
     """How a service tells its models: the codec of `Kind.MODELS` and `Kind.MODEL`."""
 
-    encode_list: Callable[[Sequence[ModelDescription]], Json]
+    encode_list: Callable[[Sequence[ModelDescription], Mapping[str, str]], Json]
+    """Of the models those that the query asks for (`Call.query`)."""
     encode_model: Callable[[ModelDescription], Json]
 
 

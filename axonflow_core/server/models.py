@@ -33,7 +33,7 @@ class Models:
         """The list, or the one model that the path names. `ModelNotFound`."""
         listing = call.operation.codec
         if call.operation.kind is Kind.MODELS:
-            return NativeAnswer(listing.encode_list(self.of(caller)))
+            return NativeAnswer(listing.encode_list(self.of(caller), call.query))
         for model in self.of(caller):
             if model.id == call.model:
                 return NativeAnswer(listing.encode_model(model))

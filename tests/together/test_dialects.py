@@ -176,6 +176,54 @@ def test_a_client_is_shown_what_it_may_call(server: GovernedServer) -> None:
     assert server.ask("GET", f"/v1/models/{EMBEDDING}", client="narrow").status == 404
 
 
+@pytest.mark.parametrize(
+    ("query", "vendors"),
+    [
+        ("byProvider=meta", {"meta"}),
+        ("byProvider=Cohere&byOutputModality=EMBEDDING&byInferenceType=ON_DEMAND", {"cohere"}),
+        ("byProvider=meta&byOutputModality=EMBEDDING", set()),
+        ("byInferenceType=PROVISIONED", set()),
+        ("byCustomizationType=FINE_TUNING", set()),
+    ],
+)
+def test_bedrocks_list_of_models_is_narrowed(
+    server: GovernedServer, query: str, vendors: set[str]
+) -> None:
+    reply = server.ask("GET", f"/foundation-models?{query}", client="acme")
+    assert {each["modelId"].partition(".")[0] for each in reply.json["modelSummaries"]} == vendors
+
+
+def test_bedrocks_list_of_profiles_has_pages(server: GovernedServer) -> None:
+    met: list[str] = []
+    token = ""
+    while True:
+        path = f"/inference-profiles?type=SYSTEM_DEFINED&maxResults=40{token}"
+        page = server.ask("GET", path, client="acme").json
+        met += [each["inferenceProfileId"] for each in page["inferenceProfileSummaries"]]
+        if "nextToken" not in page:
+            break
+        token = f"&nextToken={page['nextToken']}"
+    assert 40 < len(met) == len(set(met))
+    others = server.ask("GET", "/inference-profiles?type=APPLICATION", client="acme").json
+    assert others == {"inferenceProfileSummaries": []}
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "foundation-models?byOutputModality=SMELL",
+        "foundation-models?byInferenceType=PROFILE",
+        "inference-profiles?type=MINE",
+        "inference-profiles?maxResults=0",
+        "inference-profiles?nextToken=ZnJvbSAtMQ==",
+    ],
+)
+def test_bedrocks_lists_refuse_a_query_that_is_none(server: GovernedServer, query: str) -> None:
+    reply = server.ask("GET", f"/{query}", client="acme")
+    assert reply.status == 400
+    assert reply.headers["x-amzn-errortype"].startswith("ValidationException")
+
+
 # ── refused ───────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -6,7 +6,7 @@ Clients name betas in the header `anthropic-beta`, whose place in a request is t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from uuid import uuid4
 
 from axonflow_core.dialects.anthropic_messages import ERRORS
@@ -39,7 +39,7 @@ def _model(model: ModelDescription) -> Json:
     }
 
 
-def _list(models: Sequence[ModelDescription]) -> Json:
+def _list(models: Sequence[ModelDescription], query: Mapping[str, str]) -> Json:
     return {
         "data": list(map(_model, models)),
         "has_more": False,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from axonflow_core.endpoint.credentials import first_of, header, query_member
@@ -47,7 +47,7 @@ def _as_listed(model: ModelDescription) -> Json:
     }
 
 
-def _list(models: Sequence[ModelDescription]) -> Json:
+def _list(models: Sequence[ModelDescription], query: Mapping[str, str]) -> Json:
     return {"models": [_as_listed(model) for model in models]}
 
 

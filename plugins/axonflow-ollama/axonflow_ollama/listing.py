@@ -10,7 +10,7 @@ Source: the server's `server/routes.go` and `docs/openapi.yaml` (github.com/olla
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 
 from axonflow_core.codec.json_members import mapping_or_empty
@@ -52,7 +52,7 @@ def details_of(model: ModelDescription) -> dict[str, Json]:
     }
 
 
-def _list(models: Sequence[ModelDescription]) -> Json:
+def _list(models: Sequence[ModelDescription], query: Mapping[str, str]) -> Json:
     return {"models": [listed(model) for model in models]}
 
 

@@ -3,7 +3,7 @@ models."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from axonflow_core.endpoint.ingress import Ingress
 from axonflow_core.endpoint.openai_chat import chat_operation, embeddings_operation
@@ -30,7 +30,7 @@ def _as_listed(model: ModelDescription) -> Json:
     return {**native, "shutdown_date": end}
 
 
-def _list(models: Sequence[ModelDescription]) -> Json:
+def _list(models: Sequence[ModelDescription], query: Mapping[str, str]) -> Json:
     return {"object": "list", "data": [_as_listed(model) for model in models]}
 
 

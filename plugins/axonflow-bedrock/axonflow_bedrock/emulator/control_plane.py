@@ -12,8 +12,7 @@ the regions that all source regions of a geography share. Source: service model 
 from __future__ import annotations
 
 import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, timedelta
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -29,7 +28,8 @@ from axonflow_core.retrieval import MixedInput
 
 from ..models.iam import partition_of
 from ..models.model_id import parse_model_id, profile_candidates
-from ..wire.endpoint import ServiceException, Verifier, invalid_call, unknown_operation
+from ..wire.endpoint import ServiceException, Verifier, unknown_operation
+from ..wire.list_queries import MAKERS, models_asked_for, profiles_asked_for
 from ..wire.surfaces import CONVERSE_CODECS, unary_codec_for
 from .catalogue import Catalogue
 from .limits import END_OF_LIFE
@@ -55,19 +55,9 @@ DESTINATIONS: Mapping[str, tuple[str, ...]] = {
 """Geography -> regions that its profiles send calls to."""
 GLOBAL = "global"
 
-PAGE_SIZE = 100
-MAX_RESULTS = 1000
 _CREATED = "2025-11-24T00:00:00Z"
 _LEGACY = timedelta(days=182)
 """The time before its end of life during which a model is a legacy one, at least."""
-
-_MAKERS = {
-    "anthropic": "Anthropic",
-    "amazon": "Amazon",
-    "meta": "Meta",
-    "mistral": "Mistral AI",
-    "cohere": "Cohere",
-}
 
 
 @frozen
@@ -93,13 +83,8 @@ class ControlPlane:
 
     def list_models(self, identifier: str, asked: Mapping[str, str]) -> Json:
         """ListFoundationModels, with its four filters. It has no pages."""
-        filters = [(key, asked[name]) for name, key in _MODEL_FILTERS.items() if name in asked]
-        models = map(self._model, self._base_ids())
-        return {
-            "modelSummaries": [
-                model for model in models if all(_has(model[key], wish) for key, wish in filters)
-            ]
-        }
+        models = list(map(self._model, self._base_ids()))
+        return {"modelSummaries": models_asked_for(models, asked)}
 
     def get_model(self, identifier: str, asked: Mapping[str, str]) -> Json:
         """GetFoundationModel."""
@@ -136,7 +121,7 @@ class ControlPlane:
             "modelArn": self._arn(base_id, self.catalogue.region),
             "modelId": base_id,
             "modelName": name_of_model(base_id),
-            "providerName": _MAKERS.get(vendor, vendor.title()),
+            "providerName": MAKERS.get(vendor, vendor.title()),
             "inputModalities": ["TEXT", "IMAGE"] if has_images else ["TEXT"],
             "outputModalities": [output],
             "responseStreamingSupported": True,
@@ -176,12 +161,7 @@ class ControlPlane:
     def list_profiles(self, identifier: str, asked: Mapping[str, str]) -> Json:
         """ListInferenceProfiles: pages of the system-defined profiles; the account has no profiles
         of its own."""
-        kind = asked.get("type", "SYSTEM_DEFINED")
-        if kind not in ("SYSTEM_DEFINED", "APPLICATION"):
-            raise invalid_call("The type of an inference profile is SYSTEM_DEFINED or APPLICATION.")
-        profiles = self._profiles() if kind == "SYSTEM_DEFINED" else []
-        page, token = _page(profiles, asked)
-        return {"inferenceProfileSummaries": page, **({"nextToken": token} if token else {})}
+        return profiles_asked_for(list(self._profiles()), asked)
 
     def get_profile(self, identifier: str, asked: Mapping[str, str]) -> Json:
         """GetInferenceProfile, by id or ARN."""
@@ -239,18 +219,6 @@ _OPERATIONS: Mapping[
 }
 """(method, collection, whether the path names an item) -> operation."""
 
-_MODEL_FILTERS = {
-    "byProvider": "providerName",
-    "byOutputModality": "outputModalities",
-    "byInferenceType": "inferenceTypesSupported",
-    "byCustomizationType": "customizationsSupported",
-}
-
-
-def _has(value: Json, wish: str) -> bool:
-    """Whether a value of the entry has what the filter asks for; the API compares without case."""
-    return wish in value if isinstance(value, list) else value.casefold() == wish.casefold()
-
 
 def _name_of(identifier: str) -> str:
     """The id in an ARN, or the id itself."""
@@ -268,34 +236,3 @@ def name_of_model(base_id: str) -> str:
     """A display name: `Claude Sonnet 4` for `anthropic.claude-sonnet-4-20250514-v1:0`."""
     words = _VERSION.sub("", base_id.partition(".")[2]).split("-")
     return " ".join(word.capitalize() for word in words)
-
-
-# ── pages ─────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _page(items: Sequence[Json], asked: Mapping[str, str]) -> tuple[Sequence[Json], str | None]:
-    """The requested page of the items, and the token of the next page, None after the last."""
-    size, start = _size(asked.get("maxResults", str(PAGE_SIZE))), _start(asked.get("nextToken"))
-    end = start + size
-    return items[start:end], _token(end) if end < len(items) else None
-
-
-def _size(text: str) -> int:
-    """`maxResults`, 1 to the maximum of the API; `ServiceException` for anything else."""
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= MAX_RESULTS:
-        raise invalid_call(f"maxResults is a number from 1 to {MAX_RESULTS}.")
-    return int(text)
-
-
-def _token(start: int) -> str:
-    """`nextToken`: an opaque string that holds where the next page starts."""
-    return urlsafe_b64encode(f"from {start}".encode()).decode()
-
-
-def _start(token: str | None) -> int:
-    if token is None:
-        return 0
-    try:
-        return int(urlsafe_b64decode(token).removeprefix(b"from "))
-    except ValueError:
-        raise invalid_call("The provided nextToken is invalid.") from None

@@ -26,6 +26,7 @@ from ..models.model_id import parse_model_id, vendors_of
 from .body_form import codec_in_body, unary_in_body
 from .conversation import codec_for, read_call, read_count, read_unary
 from .endpoint import WIRE, ServiceException, invalid_call, refused_signature
+from .list_queries import QUERY
 from .listings import LISTINGS
 from .operations import COUNT_TOKENS, INVOKE, OPERATIONS
 from .required_counts import counted
@@ -40,7 +41,7 @@ _KEY = first_of(bearer_token, basic, header("x-api-key"))
 def ingress(codecs: CodecRegistry) -> Ingress:
     """The way in, for the models that `codecs` read."""
     return Ingress(
-        wire=evolve(WIRE, operations=(*OPERATIONS, *LISTINGS)),
+        wire=evolve(WIRE, operations=(*OPERATIONS, *LISTINGS), call_query=QUERY),
         read=partial(_read, codecs, vendors_of(codecs)),
         verifier=_Signatures,
     )

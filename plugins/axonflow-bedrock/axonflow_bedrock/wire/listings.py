@@ -10,7 +10,7 @@ business: ARNs have neither. Source: the bedrock service model, API 2023-04-20.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from axonflow_core.endpoint.operations import Kind, ModelListing, Operation
 from axonflow_core.messages import Json
@@ -18,6 +18,7 @@ from axonflow_core.plugin_spec import Life, ModelDescription
 
 from ..models.model_id import Kind as IdKind
 from ..models.model_id import parse_model_id
+from .list_queries import MAKERS, models_asked_for, profiles_asked_for
 
 _CREATED = "2025-11-24T00:00:00Z"
 """When every profile is said to be made: nothing here knows it."""
@@ -37,7 +38,7 @@ def _foundation_model(model: ModelDescription) -> dict[str, Json]:
         "modelArn": f"arn:aws:bedrock:::foundation-model/{model.id}",
         "modelId": model.id,
         "modelName": model.id,
-        "providerName": model.vendor.title(),
+        "providerName": MAKERS.get(model.vendor, model.vendor.title()),
         "inputModalities": ["TEXT"],
         "outputModalities": ["EMBEDDING" if is_embedding else "TEXT"],
         "responseStreamingSupported": model.kind == "chat",
@@ -61,12 +62,13 @@ def _profile(model: ModelDescription) -> dict[str, Json]:
     }
 
 
-def _models(models: Sequence[ModelDescription]) -> Json:
-    return {"modelSummaries": [_foundation_model(m) for m in models if not _is_profile(m)]}
+def _models(models: Sequence[ModelDescription], query: Mapping[str, str]) -> Json:
+    entries = [_foundation_model(model) for model in models if not _is_profile(model)]
+    return {"modelSummaries": models_asked_for(entries, query)}
 
 
-def _profiles(models: Sequence[ModelDescription]) -> Json:
-    return {"inferenceProfileSummaries": [_profile(m) for m in models if _is_profile(m)]}
+def _profiles(models: Sequence[ModelDescription], query: Mapping[str, str]) -> Json:
+    return profiles_asked_for([_profile(model) for model in models if _is_profile(model)], query)
 
 
 def _model(model: ModelDescription) -> Json:
