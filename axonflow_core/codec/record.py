@@ -135,6 +135,14 @@ class ChunkEncoder(Protocol):
         ...
 
 
+def has_pattern(encoder: object, index: int) -> bool:
+    """Whether `encoder` writes each piece of text of the block `index` as one chunk in which
+    nothing but the text differs, and is left as it was: from now on, until another event comes. An
+    encoder of which that is true says so in a method of this name; others need none."""
+    told = getattr(encoder, "has_pattern", None)
+    return told is not None and told(index)
+
+
 # ── the guards ────────────────────────────────────────────────────────────────────────────────────
 
 _BODY_ERRORS = (
@@ -340,6 +348,10 @@ class StreamEncoder:
             raise
         except (RequestError, *_BODY_ERRORS) as error:
             raise _unencodable(self._name, error) from error
+
+    def has_pattern(self, index: int) -> bool:
+        """As the chunk encoder's."""
+        return has_pattern(self._chunks, index)
 
 
 # ── the record ────────────────────────────────────────────────────────────────────────────────────

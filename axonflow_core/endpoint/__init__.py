@@ -9,6 +9,7 @@
     app           `dialect_app`: the HTTP of all of that
     ingress       the four things that a plugin says of its dialect to a server
     conversation  between the two: a native call read, and its answer written
+    chunk_writer  the chunks of one stream, of which most differ in a piece of text alone
     replies       the smallest way to answer, for services next to a dialect
     openai_chat   the operations of OpenAI's chat, which several services have
     anthropic_messages  messages as Anthropic's own clients add them up

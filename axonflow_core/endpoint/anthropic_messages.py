@@ -21,6 +21,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from axonflow_core.codec import ModelFacts, StreamContext
+from axonflow_core.codec.record import has_pattern
 from axonflow_core.frozen import evolve
 from axonflow_core.json import dumps
 from axonflow_core.messages import Completion, Json
@@ -58,6 +59,10 @@ class ClosedStream:
             else:
                 close(self, chunks, chunk)
         return chunks
+
+    def has_pattern(self, index: int, /) -> bool:
+        """As the encoder's, for a block that has its place."""
+        return index in self._places and has_pattern(self._encoder, index)
 
     def _start(self, chunks: list[Json], chunk: Chunk) -> None:
         message = chunk["message"]

@@ -17,13 +17,14 @@ body), `UnencodableAnswer` (the answer).
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from itertools import chain
 from typing import Any, Generic, TypeVar
 
 from attrs import field
 
 from axonflow_core.codec import ModelFacts, StreamContext
+from axonflow_core.codec.record import has_pattern
 from axonflow_core.codec.unary import Unary
 from axonflow_core.frozen import frozen
 from axonflow_core.messages import Completion, CompletionRequest, Json
@@ -31,6 +32,7 @@ from axonflow_core.provider import CompletionStream, ForwardedAnswer, NativeCall
 from axonflow_core.stream import Batch, Started, StreamEvent, TextDelta
 
 from .calls import Call, Chunks, NativeAnswer
+from .chunk_writer import ChunkWriter
 from .operations import AnswerForm, Encoder, Kind
 
 Q = TypeVar("Q")
@@ -101,42 +103,23 @@ class Conversation:
         leave together. `is_renamed`: what is written anew has the names of `context`, and not those
         that the provider gave."""
         encoder, is_in_pieces = self.encoder(context), self.is_in_pieces
-        encode = _Renaming(encoder, context).encode if is_renamed else encoder.encode
+        if is_renamed:
+            encoder = _Renaming(encoder, context)
+        writer = ChunkWriter(encoder, self.call.operation.framing)
         keeps_frames = self.form.keeps_frames(self.call.json)
         whole: list[StreamEvent] = []
-        in_text: int | None = None
         async with stream:
             async for batches in reads_of(stream):
                 if keeps_frames and stream.native is not None:
                     if is_in_pieces:
-                        in_text = _follow(encode, batches, in_text)
+                        writer.follow(batches)
                     yield (stream.native,)
                 elif not is_in_pieces:
                     whole += chain.from_iterable(batches)
-                elif chunks := tuple(chain.from_iterable(map(encode, batches))):
+                elif chunks := writer.write(batches):
                     yield chunks
         if whole:
-            yield tuple(encode(tuple(whole)))
-
-
-def _follow(
-    encode: Callable[[Batch], Sequence[Json]], batches: Sequence[Batch], in_text: int | None
-) -> int | None:
-    """Have an encoder see what passes as it is: what is written anew after it goes on from there.
-    Of the text of a block one piece is enough. `in_text` is the block whose text came last, as what
-    this returns."""
-    for batch in batches:
-        index = _block_of(batch)
-        if index is None or index != in_text:
-            encode(batch)
-        in_text = index
-    return in_text
-
-
-def _block_of(batch: Batch) -> int | None:
-    """The block of a piece of text; None for another batch."""
-    event = batch[0] if len(batch) == 1 else None
-    return event.index if isinstance(event, TextDelta) else None
+            yield tuple(encoder.encode(tuple(whole)))
 
 
 class _Renaming:
@@ -146,11 +129,15 @@ class _Renaming:
         self._encoder = encoder
         self._started = Started(context.id, context.model, context.created)
 
-    def encode(self, batch: Batch) -> Sequence[Json]:
+    def encode(self, batch: Batch, /) -> Sequence[Json]:
         """The chunks of a batch."""
         if batch and type(batch[0]) is not TextDelta:
             batch = tuple(self._started if type(each) is Started else each for each in batch)
         return self._encoder.encode(batch)
+
+    def has_pattern(self, index: int) -> bool:
+        """As the encoder's: a piece of text has no name."""
+        return has_pattern(self._encoder, index)
 
 
 async def reads_of(stream: CompletionStream) -> AsyncGenerator[tuple[Batch, ...], None]:

@@ -22,7 +22,12 @@ def named_sse(chunk: Json) -> bytes:
     return b"event: %b\ndata: %b\n\n" % (chunk["type"].encode(), dumps(chunk))
 
 
-SSE = Framing(content_type="text/event-stream; charset=utf-8", frame=sse, headers=_NO_CACHE)
+SSE = Framing(
+    content_type="text/event-stream; charset=utf-8",
+    frame=sse,
+    headers=_NO_CACHE,
+    has_patterns=True,
+)
 """OpenAI's, whose codec writes the last event `[DONE]`, and Gemini's, which has none."""
 NAMED_SSE = Framing(
     content_type="text/event-stream; charset=utf-8",
@@ -30,7 +35,8 @@ NAMED_SSE = Framing(
     headers=_NO_CACHE,
     ping=named_sse({"type": "ping"}),
     early_ping=b": ping\n\n",
+    has_patterns=True,
 )
 """Anthropic's, which has an event for pings; before its first chunk the ping is a comment."""
-NDJSON = Framing(content_type="application/x-ndjson", frame=encode_line)
+NDJSON = Framing(content_type="application/x-ndjson", frame=encode_line, has_patterns=True)
 """Ollama's."""

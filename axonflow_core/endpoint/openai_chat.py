@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from axonflow_core.codec.record import has_pattern
 from axonflow_core.dialects.openai_chat import CODEC
 from axonflow_core.dialects.openai_chat.form import LAST_CHUNK
 from axonflow_core.dialects.openai_embeddings import CODEC as EMBEDDINGS
@@ -48,6 +49,10 @@ class ClosedStream:
             if chunk != LAST_CHUNK:
                 chunks += self._without_usage(chunk)
         return [*chunks, *self._end()] if _has_ended(batch) else chunks
+
+    def has_pattern(self, index: int, /) -> bool:
+        """As the encoder's: what closes the stream is no piece of text."""
+        return has_pattern(self._encoder, index)
 
     def _without_usage(self, chunk: dict[str, Json]) -> list[Json]:
         """The chunk without its counts; none, where it held nothing else. Where counts are asked

@@ -89,7 +89,7 @@ def responses_operation(path: str) -> Operation:
         codec=CODEC,
         surface="responses",
         form=FORM,
-        framing=evolve(NAMED_SSE, of_a_stream=_stream_framing),
+        framing=evolve(NAMED_SSE, of_a_stream=_stream_framing, has_patterns=False),
         stream_member="stream",
         transport_members=TRANSPORT_MEMBERS,
         id_prefix="resp_",

@@ -59,6 +59,9 @@ class Framing:
     """What is sent where a stream is silent; empty: nothing is."""
     early_ping: bytes = b""
     """The same before the first chunk, for which readers must take the next one."""
+    has_patterns: bool = False
+    """Whether the JSON of a chunk stands in its frame as it is, and nothing around it depends on a
+    text in it."""
 
     @frame_error.default
     def _as_any_chunk(self) -> Callable[[Json], bytes]:

@@ -222,6 +222,10 @@ class ChunkEncoder:
                 chunks.append({"type": "message_delta", "delta": {}, "usage": usage})
         return chunks
 
+    def has_pattern(self, index: int) -> bool:
+        """Whether a piece of text of that block is a delta and nothing else: while it is open."""
+        return self._open == index
+
     def _note_usage(self, batch: Batch) -> None:
         """Add up the counts of a batch before anything of it is written: the chunk that they belong
         to may be made by an event before them."""

@@ -432,8 +432,6 @@ class ChunkEncoder:
     def encode(self, batch: Batch) -> list[Json]:
         """The chunk of `batch`, if any, and `ChatForm.last_chunk` after it once `Ended` has
         come."""
-        if len(batch) == 1 and type(batch[0]) is TextDelta and self._is_plain:
-            return [self._said(batch[0].text)]
         draft = _Draft()
         for event in batch:
             add = _ADD.get(type(event))
@@ -445,15 +443,10 @@ class ChunkEncoder:
             chunks.append(self._form.last_chunk)
         return chunks
 
-    @property
-    def _is_plain(self) -> bool:
-        """Whether a piece of text is one of the answer and nothing else: by far the most are."""
-        return self._has_started and not self._refusals and not self._form.is_tagged
-
-    def _said(self, text: str) -> Json:
-        """The chunk of a piece of text."""
-        choice = {"index": 0, "delta": {"content": text}, self._form.stop_key: None}
-        return {**self._head, "choices": [choice]}
+    def has_pattern(self, index: int) -> bool:
+        """Whether a piece of text is a delta and nothing else: the first one has the role, and tags
+        of reasoning may have to be written before others."""
+        return self._has_started and not self._form.is_tagged
 
     def _chunk(self, draft: _Draft) -> Json:
         """The chunk of a draft. One with counts alone has the empty `choices` that OpenAI sends
