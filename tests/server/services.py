@@ -19,8 +19,8 @@ from axonflow_core.server.supervisor import supervise
 class App:
     """Notes in the file `events` what happens to it.
 
-    GET /pid, /draining and /die do what they say; /wait answers after a while, or notes that it was
-    cancelled; /stubborn does not let itself be cancelled.
+    GET /pid, /draining and /die do what they say; /wait answers once the file `go_on` is there, or
+    notes that it was cancelled; /stubborn does not let itself be cancelled.
     """
 
     def __init__(self, state: ServerState, events: Path) -> None:
@@ -55,7 +55,8 @@ class App:
     async def wait(self) -> str:
         self.note("waiting")
         try:
-            await asyncio.sleep(0.7)
+            while not self.events.with_name("go_on").exists():  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
         except asyncio.CancelledError:
             self.note("cancelled")
             await asyncio.sleep(0.05)
@@ -102,7 +103,8 @@ def service(argument: Any) -> WorkerSpec:
         app.note(f"started {state.worker}")
         return app
 
-    limits = Limits(drain_s=argument.get("drain_s", 5.0), grace_s=0.5, close_s=2.0)
+    times = {name: argument[name] for name in ("drain_s", "last_call_s") if name in argument}
+    limits = Limits(**{"drain_s": 60.0, **times}, grace_s=20.0, close_s=20.0)
     return WorkerSpec(build, limits)
 
 
@@ -117,7 +119,7 @@ def main(workers: int, argument: Any) -> int:
         if workers > 1:
             factory = "server.services:service"
             return supervise(
-                factory, argument, workers=workers, port=0, on_ready=say, patience_s=10.0
+                factory, argument, workers=workers, port=0, on_ready=say, patience_s=60.0
             )
         made = service(argument)
         return serve(made.app_factory, port=0, limits=made.limits, on_ready=say)
