@@ -26,8 +26,8 @@ import orjson
 
 _DIGITS_AS_ZERO = bytes(48 if 48 <= byte <= 57 else 32 for byte in range(256))
 _LONG_RUN = b"0" * 19
-_LONG_INTEGER = re.compile(rb"(?:^|[\[:,\s])\s*-?[0-9]{19,}\s*(?:[\],}]|$)")
-_STRING_OR_NUMBER = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|-?[0-9][0-9.eE+-]*', re.DOTALL)
+_LONG_INTEGER = re.compile(rb"(?<![^\[:,\s-])(?<![^\[:,\s]-)[0-9]{19,}\s*(?:[\],}]|\Z)")
+_STRING_OR_NUMBER = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)|-?[0-9][0-9.eE+-]*', re.DOTALL)
 _INTEGER = re.compile(rb"-?[1-9][0-9]{18,}")
 _MARK = urandom(16).hex()
 """The key of a long integer; no text that was not made here has it."""
@@ -130,8 +130,14 @@ def _whole(escape: re.Match[bytes]) -> bytes:
 def _has_long_integer(text: bytes) -> bool:
     """Whether the text has an integer of 19 digits or more outside of its strings, as far as a
     regular expression can tell; a false positive costs time and changes nothing."""
-    is_run = text.translate(_DIGITS_AS_ZERO).find(_LONG_RUN) >= 0
-    return is_run and _LONG_INTEGER.search(text) is not None
+    zeros = text.translate(_DIGITS_AS_ZERO)
+    place = zeros.find(_LONG_RUN)
+    while place >= 0:
+        if _LONG_INTEGER.match(text, place):
+            return True
+        end = zeros.find(b" ", place)
+        place = -1 if end < 0 else zeros.find(_LONG_RUN, end)
+    return False
 
 
 def _loads_exactly(text: bytes, refusal: orjson.JSONDecodeError | None) -> Any:

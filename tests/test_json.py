@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from contextlib import suppress
 from typing import Any
 
 import attrs
@@ -391,6 +393,29 @@ def test_a_long_integer_is_read_where_a_text_looks_like_one() -> None:
     text = '{"12345678901234567890123": ["-1234567890123456789012\\"", -1234567890123456789012]}'
 
     assert loads(text) == json.loads(text)
+
+
+LARGE = 200_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"a":%b"1234567890123456789"}' % (b" " * LARGE),
+        b'[123456789012345678901234,"' + rb"\"" * LARGE,
+        b'[123456789012345678901234,"' + rb"\"" * LARGE + b"\\",
+        b"[%b1]" % (b"1234567890123456789 ," * (LARGE // 20)),
+        b"[%b1]" % (b'"-12345678901234567890",' * (LARGE // 20)),
+    ],
+    ids=["blanks", "a string without an end", "and a backslash", "long integers", "long strings"],
+)
+def test_no_text_takes_more_than_linear_time(text: bytes) -> None:
+    """Each of the first three took minutes where a regular expression began anew at each byte."""
+    start = time.process_time()
+    for read in (loads, loads_answer):
+        with suppress(ValueError):
+            read(text)
+    assert time.process_time() - start < 3
 
 
 def test_a_long_integer_may_stand_as_deep_as_a_short_one() -> None:
