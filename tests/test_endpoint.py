@@ -16,7 +16,13 @@ from toy_wire import KEY, WIRE, Client, Reply, asked
 
 from axonflow_core.codec import StreamContext
 from axonflow_core.endpoint.app import dialect_app
-from axonflow_core.endpoint.calls import Call, Chunks, NativeAnswer
+from axonflow_core.endpoint.calls import (
+    MAX_BYTES_ON_LOOP,
+    Call,
+    Chunks,
+    NativeAnswer,
+    read_beside_loop,
+)
 from axonflow_core.endpoint.conversation import read_conversation
 from axonflow_core.endpoint.credentials import (
     Presented,
@@ -249,6 +255,13 @@ def test_a_body_that_is_no_json_object_is_refused(client: Client, body: bytes) -
 @pytest.mark.parametrize("model", [None, "", 7, ["toy-1"], "x" * 2_049])
 def test_a_call_names_a_model(client: Client, model: Any) -> None:
     assert client.post("/ask", asked("Hi", model)).error == (400, "The request names no model.")
+
+
+@pytest.mark.parametrize("beyond", [0, 1])
+async def test_a_long_body_is_read_beside_the_event_loop(beyond: int) -> None:
+    body = bytes(MAX_BYTES_ON_LOOP + beyond)
+    thread = await read_beside_loop(body, threading.get_ident)
+    assert (thread != threading.get_ident()) == bool(beyond)
 
 
 def test_an_endless_body_is_refused_and_its_client_hears_why(client: Client) -> None:

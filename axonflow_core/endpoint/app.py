@@ -45,7 +45,7 @@ from axonflow_core.http.asgi import (
 from axonflow_core.json import dumps, loads
 from axonflow_core.messages import Json
 
-from .calls import Call, Chunks, Handler, NativeAnswer
+from .calls import Call, Chunks, Handler, NativeAnswer, read_beside_loop
 from .credentials import Verifier
 from .operations import Framing, Operation
 from .pings import kept_alive
@@ -71,7 +71,8 @@ def dialect_app(wire: Wire, handler: Handler, verifier: Verifier) -> AsgiApp:
             request = await received(wire, scope, receive)
             async with cancelled_on_disconnect(receive):
                 caller = _verified(wire, request, verifier)
-                call = call_of(wire, operation, model, request, caller, reply.request_id)
+                given = (wire, operation, model, request, caller, reply.request_id)
+                call = await read_beside_loop(request.body, call_of, *given)
                 async with reply.kept_alive(call):
                     await reply.send(await handler(call))
                 await reply.end()

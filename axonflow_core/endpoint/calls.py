@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from typing import TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from attrs import field
 
@@ -13,6 +14,20 @@ from axonflow_core.json_text import has_one_reading
 from axonflow_core.messages import EMPTY, Json, hidden
 
 from .operations import Operation
+
+T = TypeVar("T")
+
+MAX_BYTES_ON_LOOP = 65_536
+"""Of a body that is read on the event loop. Each takes some 50 ns where the body is nothing but
+small values."""
+
+
+async def read_beside_loop(body: bytes, read: Callable[..., T], *arguments: Any) -> T:
+    """What `read` makes of a body; of a long one in a thread, which costs 40 us, so that the event
+    loop goes on meanwhile."""
+    if len(body) > MAX_BYTES_ON_LOOP:
+        return await asyncio.to_thread(read, *arguments)
+    return read(*arguments)
 
 
 @frozen(kw_only=True)

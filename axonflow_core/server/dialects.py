@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from axonflow_core.config.values import Config, Role
-from axonflow_core.endpoint.calls import Call, Chunks, Handler, NativeAnswer
+from axonflow_core.endpoint.calls import Call, Chunks, Handler, NativeAnswer, read_beside_loop
 from axonflow_core.endpoint.conversation import Conversation
 from axonflow_core.endpoint.credentials import Presented
 from axonflow_core.endpoint.ingress import Ingress
@@ -93,7 +93,7 @@ class Dialects:
             kind = call.operation.kind
             if kind is Kind.MODELS or kind is Kind.MODEL:
                 return self._models.answer(call, caller)
-            asked = ingress.read(call)
+            asked = await read_beside_loop(call.body, ingress.read, call)
             timeout_s = self._settings.call_timeout_s
             if isinstance(asked, Conversation):
                 return await dialect.conversed(self._governance, caller, asked, timeout_s=timeout_s)
