@@ -15,7 +15,7 @@ The arguments of tools are searched as values, which go into programs and querie
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate, groupby
 from math import inf
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, cast
@@ -294,12 +294,3 @@ def _put(
         if start < last and end > first:
             own.append(Mask(max(start, first) - first, min(end, last) - first, shown))
             shown = ""
-
-
-def counted(labels: Iterable[str]) -> dict[str, int]:
-    """How many texts were screened, by where they stand: `{"messages": 3, "system": 1}`."""
-    counts: dict[str, int] = {}
-    for label in labels:
-        place = label.partition(".")[0].partition("#")[0]
-        counts[place] = counts.get(place, 0) + 1
-    return counts

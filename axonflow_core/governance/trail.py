@@ -24,7 +24,6 @@ from axonflow_core.codec.features import Feature
 from axonflow_core.errors import AxonFlowError, ProviderError
 from axonflow_core.frozen import evolve, frozen
 from axonflow_core.governance.caller import Caller
-from axonflow_core.governance.screening import counted
 from axonflow_core.http.asgi import CLIENT_CLOSED
 from axonflow_core.messages import (
     EMPTY,
@@ -453,7 +452,7 @@ def decision_facts(decision: Decision) -> dict[str, Json]:
         "phase": str(decision.phase),
         "verdict": str(decision.verdict),
         "policy": decision.version,
-        "screened": counted(decision.screened),
+        "screened": dict(decision.screened),
     }
     if decision.findings:
         facts["findings"] = list(map(_finding_facts, decision.findings[:MAX_FINDINGS]))

@@ -51,6 +51,7 @@ from axonflow_core.policy.rules import (
     Rule,
     Severity,
     Verdict,
+    counted,
 )
 from axonflow_core.policy.searches import Spans, TooDear, find_pattern
 from axonflow_core.policy.views import View, views_of
@@ -196,7 +197,7 @@ class Policy:
                 phase=phase,
                 findings=error.hit.findings(phase) if isinstance(error, Failed) else (),
                 reason="The policies could not be evaluated.",
-                screened=tuple(parts),
+                screened=counted(parts),
                 version=self.version,
             )
 
@@ -209,7 +210,7 @@ class Policy:
         if hits:
             return self._decision(phase, parts, hits, write)
         return Decision(
-            verdict=Verdict.ALLOWED, phase=phase, screened=tuple(parts), version=self.version
+            verdict=Verdict.ALLOWED, phase=phase, screened=counted(parts), version=self.version
         )
 
     def _oversize(self, phase: Phase, parts: Mapping[str, str]) -> Decision:
@@ -222,7 +223,7 @@ class Policy:
             phase=phase,
             findings=Hit(search, next(iter(parts)), []).findings(phase),
             reason=reason,
-            screened=tuple(parts),
+            screened=counted(parts),
             version=self.version,
         )
 
@@ -312,7 +313,7 @@ class Policy:
             findings=tuple(finding for hit in hits for finding in hit.findings(phase)),
             unlisted=sum(max(0, len(hit.spans) - MAX_FINDINGS) for hit in hits),
             reason=worst.reason if is_stopped else None,
-            screened=tuple(parts),
+            screened=counted(parts),
             version=self.version,
             texts=masked(hits, parts, Action.REDACT, write),
             kept=masked(hits, parts, Action.LOG),

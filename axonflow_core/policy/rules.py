@@ -6,7 +6,7 @@ severe action among the findings decides; none hides another.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
 from attrs import field
@@ -195,8 +195,8 @@ class Decision:
     each part; or at least how many, where there are more than are looked for."""
     reason: str | None = None
     """Why it is not allowed, for the client; it quotes nothing of the text."""
-    screened: tuple[str, ...] = ()
-    """The labels of the parts that were looked at."""
+    screened: Mapping[str, int] = EMPTY
+    """How many parts were looked at, by the first words of their labels: `{"messages": 3}`."""
     version: str = ""
     """The digest of the rules and detectors that decided."""
     texts: Mapping[str, str] = hidden(default=EMPTY)
@@ -225,3 +225,12 @@ class Decision:
             return ()
         ranked = sorted(self.findings, key=lambda finding: -RANKS[finding.action])
         return tuple(dict.fromkeys(finding.rule for finding in ranked))
+
+
+def counted(labels: Iterable[str]) -> Mapping[str, int]:
+    """How many labels there are, by their first words: `messages` of `messages.0#2`."""
+    counts: dict[str, int] = {}
+    for label in labels:
+        word = label.partition(".")[0].partition("#")[0]
+        counts[word] = counts.get(word, 0) + 1
+    return counts
