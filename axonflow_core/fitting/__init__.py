@@ -128,8 +128,6 @@ class FittedStream:
         return self._before if self._client is None else self._client.merged(self._before)
 
     def fit(self, batch: Batch) -> Batch:
-        if self.is_identity:
-            return batch
         if self._names is not None:
             batch = tuple(map(self._names.event, batch))
         if self._output is not None:

@@ -250,10 +250,9 @@ class AnswerScreen:
     @property
     def is_much(self) -> bool:
         """Whether the search is so long that the event loop should not wait for it."""
-        whole = sum(block.weight for block in self._complete)
-        held = sum(run.held for run in self._runs)
-        is_long = held + self._weight + whole > MAX_CHARACTERS_ON_LOOP // 2  # of any alphabet
-        return is_long or self._policy.has_guests
+        others = self._weight + sum(block.weight for block in self._complete)
+        weight = sum(run.weight for run in self._runs) + 2 * others  # of any alphabet
+        return weight > MAX_CHARACTERS_ON_LOOP or self._policy.has_guests
 
     @property
     def _is_worth_it(self) -> bool:

@@ -160,6 +160,13 @@ class Run:
         """How many characters are held."""
         return self.length - self.cleared
 
+    @property
+    def weight(self) -> int:
+        """What is held, as characters of ASCII that are searched once."""
+        is_ascii = self._window.isascii() and all(map(str.isascii, self._new))
+        is_read_twice = self._switched > self._base
+        return self.held * (1 if is_ascii else 2) * (2 if is_read_twice else 1)
+
     def add(self, text: str, held: Held, batch: int, event: int, block: Block) -> None:
         """The text of an event."""
         if not text:

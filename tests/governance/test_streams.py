@@ -195,6 +195,36 @@ async def test_what_takes_long_to_search_is_searched_beside_the_event_loop(event
     assert threads - {threading.get_ident()}
 
 
+@pytest.mark.parametrize(
+    ("texts", "is_on_loop"),
+    [
+        (["word " * 400], True),
+        (["word " * 500], False),
+        (["wörd " * 200], True),
+        (["wörd " * 300], False),
+        (["word " * 100] * 2, True),
+        (["word " * 150] * 2, False),
+    ],
+    ids=["short", "long", "short of other letters", "long", "short blocks", "long"],
+)
+async def test_the_event_loop_searches_what_takes_less_than_10_ms(
+    texts: list[str], *, is_on_loop: bool
+) -> None:
+    threads: set[int] = set()
+
+    class Where(Policy):
+        def found(self, phase: Any, text: str) -> Any:
+            threads.add(threading.get_ident())
+            return super().found(phase, text)
+
+    events = tuple(TextDelta(text, index) for index, text in enumerate(texts))
+    governed = streamed([(events,), ((Ended(),),)])
+    stream = await evolve(governed, policy=Where(())).stream()
+    await stream.read()
+    assert threads
+    assert (threads == {threading.get_ident()}) is is_on_loop
+
+
 # ── what is on record ─────────────────────────────────────────────────────────────────────────────
 
 
