@@ -24,7 +24,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine, Mapping
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from axonflow_core.errors import AuditError, ConfigError
@@ -113,8 +112,11 @@ class Engine:
             await self._break_off(plan)
         try:
             await asyncio.wait_for(asyncio.to_thread(self._stop), _CLOSE_S)
-            with suppress(AuditError):  # then the others wait for its silence
-                await self._leave()
+            await self._leave()
+        except AuditError:
+            pass  # the others wait for its silence
+        except TimeoutError:
+            _LOG.warning("the engine of plans did not stop in time: it ends with the process")
         finally:
             self._database.leave()
 

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
+import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from on_time import until
 
 from axonflow_core.budgets.terms import Period, Scope
 from axonflow_core.config.values import BudgetConfig
 from axonflow_core.errors import AuditError, ConfigError
 from axonflow_core.frozen import evolve
 from axonflow_core.keys import throwaway_keys
+from axonflow_core.plans import engine
 from axonflow_core.plans.databases import EngineDatabase
 from axonflow_core.plans.runs import Runs
 from axonflow_core.plans.sealing import PlanSeal
@@ -139,6 +144,29 @@ async def test_an_executor_whose_plan_others_took_does_nothing_more_to_it(tmp_pa
     assert status["step_results"]["step_1"]["output"] == "first is done"
     assert [each.facts["attempt"] for each in records] == [2, 1]
     assert model.calls == {"plan": 1, "first": 2, "second": 1, "third": 1, "synthesis": 1}
+
+
+async def test_an_engine_that_does_not_stop_in_time_keeps_nothing_else_from_closing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    may_stop, has_stopped = threading.Event(), threading.Event()
+    monkeypatch.setattr(engine, "_CLOSE_S", 0.01)
+    async with planning(tmp_path, Model(written(CHAIN)), url=file_in(tmp_path)) as served:
+        plans = served.service.plans
+        assert plans is not None
+        stop = plans._engine._stop
+
+        def stop_late() -> None:
+            may_stop.wait(60)
+            stop()
+            has_stopped.set()
+
+        monkeypatch.setattr(plans._engine, "_stop", stop_late)
+    with closing(sqlite3.connect(tmp_path / "audit.db")) as audit:
+        assert audit.execute("SELECT is_closed FROM heads").fetchall() == [(1,)]
+    assert "the engine of plans did not stop in time" in caplog.text
+    may_stop.set()
+    await until(has_stopped.is_set)
 
 
 async def test_a_fault_of_the_engine_is_in_the_log_without_its_message(
