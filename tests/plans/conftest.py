@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import pytest_asyncio
+
+from axonflow_core.plans import clock
 
 from .planned import CHAIN, Model, Planning, planning, written
 
@@ -33,3 +37,17 @@ async def served(server_of_module: Planning) -> Planning:
     """The application of the module, whose records are those of this test. A module that uses it
     runs on one event loop: `pytestmark = pytest.mark.asyncio(loop_scope="module")`."""
     return await server_of_module.from_now_on()
+
+
+@pytest.fixture
+def time_passes(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Lets so many seconds pass on the clock of plans, at once."""
+    passed_ns = 0
+
+    def passes(seconds: float) -> None:
+        nonlocal passed_ns
+        passed_ns += int(seconds * 1e9)
+
+    later = SimpleNamespace(time_ns=lambda: time.time_ns() + passed_ns)
+    monkeypatch.setattr(clock, "time", later)
+    return passes

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from on_time import GUARD_S, until
 from server.in_process import Reply, Served, config_of
 
 from axonflow_core.config.agents import AgentConfig, PlansConfig
@@ -96,9 +97,7 @@ class Model:
 
     async def begun(self, name: str, count: int = 1) -> None:
         """Returns once that step was called so often."""
-        async with asyncio.timeout(30):
-            while self.calls[name] < count:  # noqa: ASYNC110 - a count has no event
-                await asyncio.sleep(0.005)
+        await until(lambda: self.calls[name] >= count)
 
     def _name(self, request: CompletionRequest) -> str:
         if request.output_schema is not None:
@@ -191,7 +190,7 @@ class Planning(Served):
 
     async def over(self, id: str) -> Any:
         """The plan, once it is over."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(GUARD_S):
             await self.get(f"/api/v1/plan/{id}/events")
         return await self.status(id)
 

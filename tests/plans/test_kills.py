@@ -31,7 +31,7 @@ def lived(folder: Path, url: str, plan: str, keys: Keys, mode: str, points: list
     for kills in range(100):
         ended = subprocess.run(
             [*command, str(folder), plan, given, settings],
-            timeout=60,
+            timeout=200,
             capture_output=True,
             text=True,
         )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
+from on_time import until
 
 from axonflow_core.governance.caller import Caller
 from axonflow_core.plans.plan import Plan
@@ -30,8 +32,13 @@ async def test_a_plan_ends_in_each_mode(served: Planning, mode: str) -> None:
     ("mode", "most"), [("auto", 4), ("parallel", 4), ("sequential", 1), ("balanced", 2)]
 )
 async def test_so_many_steps_run_at_once(served: Planning, mode: str, most: int) -> None:
+    async def together() -> str:
+        await until(lambda: model.most_under_way >= most)
+        await asyncio.sleep(0.1)  # a further one could begin
+        return "done"
+
     plan = written(FREE, agents=["worker", "checker"])
-    model = served.use(Model(plan, delay_s=0.1))
+    model = served.use(Model(plan, **{name: together for name, _ in FREE}))
     await served.execute(await served.made(execution_mode=mode))
     assert model.most_under_way == most
 
@@ -60,21 +67,25 @@ async def test_a_plan_by_steps_waits_before_each(served: Planning) -> None:
     assert model.order == ["plan", "first", "second", "third", "synthesis"]
 
 
-async def test_the_time_that_a_plan_waits_for_somebody_is_not_its_own(served: Planning) -> None:
-    served.use(Model(written(CHAIN)), max_wall_s=1.0)
+async def test_the_time_that_a_plan_waits_for_somebody_is_not_its_own(
+    served: Planning, time_passes: Callable[[float], None]
+) -> None:
+    served.use(Model(written(CHAIN)), max_wall_s=100.0)
     id = await served.made(execution_mode="step")
     await served.execute(id)
     for _ in CHAIN:
-        await asyncio.sleep(0.6)
+        time_passes(60.0)
         last = (await served.resume(id)).json
     assert last["status"] == "completed"
 
 
-async def test_an_approval_that_comes_too_late_is_refused(served: Planning) -> None:
-    model = served.use(Model(written(CHAIN)), expires_s=0.2)
+async def test_an_approval_that_comes_too_late_is_refused(
+    served: Planning, time_passes: Callable[[float], None]
+) -> None:
+    model = served.use(Model(written(CHAIN)), expires_s=100.0)
     id = await served.made(execution_mode="confirm")
     await served.execute(id)
-    await asyncio.sleep(0.3)
+    time_passes(101.0)
     late = await served.resume(id)
     assert (late.status, late.json["code"]) == (410, "plan_expired")
     assert model.calls == {"plan": 1}

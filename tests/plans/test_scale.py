@@ -7,6 +7,7 @@ import time
 from collections import Counter
 
 import pytest
+from on_time import timed
 
 from .planned import CHAIN, Model, Planning, written
 
@@ -23,21 +24,21 @@ async def test_forty_independent_steps_take_the_time_of_one(served: Planning) ->
     slow = {name: lambda: asyncio.sleep(STEP_S, "done") for name, _ in steps}
     model = served.use(Model(written(steps), **slow), max_steps=40)
     id = await served.made()
-    began = time.monotonic()
-    executed = (await served.execute(id)).json
-    took_s = time.monotonic() - began
+    with timed() as took:
+        executed = (await served.execute(id)).json
     assert executed["result"] == "synthesis is done" and model.most_under_way == 40
-    print(f"40 steps of {STEP_S:g} s: {took_s:.2f} s, {40 * STEP_S / took_s:.1f}x")  # noqa: T201
-    assert took_s < 40 * STEP_S / 30
+    times = 40 * STEP_S / took.own_s
+    print(f"40 steps of {STEP_S:g} s: {took.own_s:.2f} s, {times:.1f}x")  # noqa: T201
+    assert times > 30
 
 
 async def test_of_two_hundred_plans_at_once_none_is_lost(served: Planning) -> None:
     model = served.use(Model(written(CHAIN)))
     began = time.monotonic()
     ids = await asyncio.gather(*(served.made(f"Do {number}.") for number in range(200)))
-    await asyncio.gather(*map(served.execute, ids))
+    await asyncio.gather(*map(served.execute, ids))  # which waits for a while only
+    statuses = [(await served.over(id))["status"] for id in ids]
     took_s = time.monotonic() - began
-    statuses = [(await served.status(id))["status"] for id in ids]
     print(f"200 plans of 4 steps: {took_s:.1f} s")  # noqa: T201
     assert Counter(statuses) == {"completed": 200} and len(set(ids)) == 200
     assert model.calls == dict.fromkeys(("plan", "first", "second", "third", "synthesis"), 200)

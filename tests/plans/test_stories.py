@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
@@ -93,10 +94,12 @@ async def test_a_client_without_the_role_has_no_plans(served: Planning) -> None:
     assert (refused.status, refused.json["code"]) == (403, "forbidden")
 
 
-async def test_a_plan_that_nobody_executed_in_time_has_expired(served: Planning) -> None:
-    served.use(Model(written(CHAIN)), expires_s=0.01)
+async def test_a_plan_that_nobody_executed_in_time_has_expired(
+    served: Planning, time_passes: Callable[[float], None]
+) -> None:
+    served.use(Model(written(CHAIN)), expires_s=100.0)
     id = await served.made()
-    await asyncio.sleep(0.02)
+    time_passes(101.0)
     assert "has expired" in (await served.execute(id)).json["error"]
 
 
