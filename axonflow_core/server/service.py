@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import time
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -213,8 +214,9 @@ class Service:
         while True:
             await asyncio.sleep(_LOOK_S)
             try:
+                looked_at = time.monotonic()
                 number, marks = await self.audit.read(_left_by_others)
-                await self.flights.see(marks)
+                await self.flights.see(marks, looked_at)
                 if self.reloading is not None:
                     await self.reloading.follow(number)
                 await self.ledger.follow()

@@ -17,7 +17,8 @@ request.
 
 A worker learns of answers that others keep by looking (`see`), several times a second. Until
 they must have looked, whoever keeps an answer holds on to its claim (`_linger`), and lets go as
-soon as somebody waits: a request that had to wait looks into the table. Where a client left during
+soon as somebody waits: a request that had to wait looks into the table, and so does every request
+of a worker that was too busy to look. Where a client left during
 the flight, its claim is held for a moment in any case: another may have left, and this worker not
 have heard of it yet. A request whose client leaves before anything was begun for it ends.
 
@@ -63,6 +64,8 @@ _LOOK_S = 0.1
 _LINGER_S = 1.5
 """How long a claim is held on to after an answer was kept: several times the pause between two
 looks (`see`) of another worker."""
+_STALE_S = 1.0
+"""After how long a look says nothing any more of what others keep: less than `_LINGER_S`."""
 _DOUBT_S = 0.5
 """How long a claim is held on to after a flight that a client left, whoever waits."""
 
@@ -95,12 +98,17 @@ class _Passenger:
 class _Hold:
     """A claim that is held on to after its flight. Times are of the monotonic clock."""
 
-    __slots__ = ("open_at", "until")
+    __slots__ = ("open_at", "seconds", "until")
 
     def __init__(self, seconds: float, open_at: float = 0.0) -> None:
-        self.until = time.monotonic() + seconds
+        self.seconds = seconds
+        """How long, from when what is kept can be seen."""
+        self.until = math.inf
         self.open_at = open_at
         """From when on it is let go for whoever waits."""
+
+    def begin(self) -> None:
+        self.until = time.monotonic() + self.seconds
 
 
 class _Flight:
@@ -176,6 +184,7 @@ class Flights:
         """Mark -> when its time is over, of the answers that this worker kept."""
         self._seen: dict[bytes, int] = {}
         """The same of all workers, when `see` was last called."""
+        self._looked_at = time.monotonic()
         self._keeping: dict[asyncio.Task[None], bytes] = {}
         self._lingering: dict[bytes, _Hold] = {}
         """Mark -> how long its claim is held on to after its flight."""
@@ -222,7 +231,7 @@ class Flights:
                 await asyncio.sleep(_HEAR_S)
             flight.require_somebody()
             given = None
-            if has_waited or self._is_kept(asked.mark):
+            if has_waited or self._may_be_kept(asked.mark):
                 given = await self._retaken(asked, "joined" if has_waited else "replayed")
             if given is None:
                 given = await asked.call()
@@ -373,22 +382,24 @@ class Flights:
         except AuditError:
             self._forget(mark)
 
-    def _is_kept(self, mark: bytes) -> bool:
+    def _may_be_kept(self, mark: bytes) -> bool:
         """Whether an answer is kept, as far as this worker knows. It may be given or gone."""
-        return mark in self._kept or mark in self._seen
+        is_stale = time.monotonic() - self._looked_at > _STALE_S
+        return is_stale or mark in self._kept or mark in self._seen
 
     def _forget(self, mark: bytes) -> None:
         self._kept.pop(mark, None)
         self._seen.pop(mark, None)
 
-    async def see(self, found: Mapping[bytes, int]) -> None:
+    async def see(self, found: Mapping[bytes, int], looked_at: float) -> None:
         """Learn which answers all workers keep (`replays.marks`), and remove those whose time is
-        over."""
+        over. `looked_at` is when the look began, by the monotonic clock."""
         now_us = _now_us()
         if any(expires_us <= now_us for expires_us in found.values()):
             await self._audit.transact(lambda transaction: replays.forget(transaction, now_us))
         self._seen = {mark: at_us for mark, at_us in found.items() if at_us > now_us}
         self._kept = {mark: at_us for mark, at_us in self._kept.items() if at_us > now_us}
+        self._looked_at = looked_at
 
     async def aclose(self) -> None:
         """Wait for the answers that are about to be kept."""
@@ -421,7 +432,9 @@ class Flights:
 
     def _linger(self, mark: bytes) -> None:
         """Let go of the claim once somebody waits for it, or every worker has looked."""
-        task = asyncio.create_task(self._lingered(mark, self._lingering[mark]))
+        hold = self._lingering[mark]
+        hold.begin()
+        task = asyncio.create_task(self._lingered(mark, hold))
         self._lingers.add(task)
         task.add_done_callback(self._lingers.discard)
 

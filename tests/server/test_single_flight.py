@@ -7,15 +7,17 @@ call is counted where it is made."""
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import orjson
 import pytest
-from attrs import field, frozen
-from on_time import until
+from attrs import evolve, field, frozen
+from on_time import GUARD_S, until
 from postgres_server import shared
 
 from axonflow_core.audit.databases.urls import database_of
@@ -26,7 +28,7 @@ from axonflow_core.errors import AuditError
 from axonflow_core.http.asgi import ClientLeft
 from axonflow_core.keys import Keys, throwaway_keys
 from axonflow_core.policy.rules import Verdict
-from axonflow_core.server import replays
+from axonflow_core.server import replays, single_flight
 from axonflow_core.server.claims import Claims, FileClaims, OwnClaims
 from axonflow_core.server.client_request import Answer
 from axonflow_core.server.database_claims import DatabaseClaims
@@ -79,7 +81,12 @@ class Worker:
 
     async def look(self) -> None:
         """What a service does several times a second."""
-        await self.flights.see(await self.store.read(replays.marks))
+        looked_at = time.monotonic()
+        await self.flights.see(await self.store.read(replays.marks), looked_at)
+
+    async def until_awaited(self, what: bytes = b"body") -> None:
+        """Returns once another worker waits for the claim of that request."""
+        await until(lambda: self.claims.is_awaited(self.seal.mark(b"acme", what)))
 
 
 @frozen
@@ -89,7 +96,7 @@ class Request:
 
     async def answer(self, *, is_read: bool = True) -> bytes:
         """The answer, which the client reads, or does not."""
-        body = (await asyncio.wait_for(self.task, 20)).body
+        body = (await asyncio.wait_for(self.task, GUARD_S)).body
         self.delivery.settle(is_read)
         return body
 
@@ -191,7 +198,7 @@ async def test_two_workers_share_a_call_in_flight(two: tuple[Worker, Worker], mo
     first = a.ask()
     await until(lambda: model.calls > 0)
     others = [b.ask(), b.ask(), a.ask()]
-    await asyncio.sleep(0.1)
+    await a.until_awaited()
     model.may_answer.set()
     assert [await each.answer() for each in (first, *others)] == [b"the answer"] * 4
     assert model.calls == 1
@@ -272,8 +279,9 @@ async def test_another_worker_gives_it_once_it_has_looked(
 
 
 async def test_another_worker_gives_it_at_once_for_the_claim_is_still_held(
-    two: tuple[Worker, Worker], model: Model
+    two: tuple[Worker, Worker], model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(single_flight, "_LINGER_S", LONG_S)
     a, b = two
     model.may_answer.set()
     await a.ask().answer(is_read=False)
@@ -282,9 +290,47 @@ async def test_another_worker_gives_it_at_once_for_the_claim_is_still_held(
     assert model.calls == 1
 
 
-async def test_another_worker_gives_it_though_the_first_has_not_heard_yet_that_it_is_not_read(
-    two: tuple[Worker, Worker], model: Model
+@pytest.mark.parametrize(("stale_s", "calls"), [(0.0, 1), (LONG_S, 2)])
+async def test_a_worker_that_has_not_looked_for_a_while_asks_the_table(
+    one: Worker, model: Model, monkeypatch: pytest.MonkeyPatch, stale_s: float, calls: int
 ) -> None:
+    """The claim is let go by then. The control trusts a look from before."""
+    monkeypatch.setattr(single_flight, "_STALE_S", stale_s)
+    model.may_answer.set()
+    await one.ask().answer(is_read=False)
+    await until(lambda: not one.flights._keeping)
+    late = Flights(one.store, one.seal, OwnClaims())
+    assert await evolve(one, flights=late).ask().answer() == b"the answer"
+    assert model.calls == calls
+
+
+async def test_a_claim_is_held_on_to_from_when_the_answer_can_be_seen(
+    two: tuple[Worker, Worker], model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (a, b), mark = two, two[0].seal.mark(b"acme", b"body")
+    at_s, keep = [1_000.0], replays.keep
+
+    def keep_late(*given: Any) -> None:
+        keep(*given)
+        at_s[0] += 60.0
+
+    monkeypatch.setattr(replays, "keep", keep_late)
+    clock = SimpleNamespace(monotonic=lambda: at_s[0], time_ns=time.time_ns)
+    monkeypatch.setattr(single_flight, "time", clock)
+    model.may_answer.set()
+    await a.ask().answer(is_read=False)
+    await until(lambda: at_s[0] > 1_000.0 and not a.flights._keeping)
+    for _ in range(3):
+        assert not await b.claims.take(mark)
+        await asyncio.sleep(2 * a.claims.poll_s)
+    at_s[0] += 60.0
+    await until(lambda: b.claims.take(mark))
+
+
+async def test_another_worker_gives_it_though_the_first_has_not_heard_yet_that_it_is_not_read(
+    two: tuple[Worker, Worker], model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(single_flight, "_DOUBT_S", LONG_S)
     a, b = two
     first, second = a.ask(), a.ask()
     await until(lambda: model.calls > 0)
@@ -292,7 +338,7 @@ async def test_another_worker_gives_it_though_the_first_has_not_heard_yet_that_i
     model.may_answer.set()
     await second.task
     third = b.ask()
-    await asyncio.sleep(0.1)
+    await a.until_awaited()
     second.delivery.settle(False)
     assert await third.answer() == b"the answer"
     assert model.calls == 1
@@ -427,7 +473,7 @@ async def test_a_client_that_comes_back_to_another_worker_keeps_the_call_alive(
     first = a.ask(grace_s=0.2)
     await until(lambda: model.calls > 0)
     second = b.ask()
-    await asyncio.sleep(0.05)
+    await a.until_awaited()
     await first.leave()
     await asyncio.sleep(0.6)
     model.may_answer.set()
@@ -458,7 +504,7 @@ async def test_whoever_waits_for_a_claim_may_leave(
     first = a.ask()
     await until(lambda: model.calls > 0)
     second = b.ask()
-    await asyncio.sleep(0.05)
+    await a.until_awaited()
     await second.leave()
     with pytest.raises(ClientLeft):
         await second.task
@@ -522,18 +568,20 @@ async def test_a_session_that_is_cut_has_its_claims_again_as_far_as_they_are_fre
     one, two = place.claims(), place.claims()
     kept, lost, free = (letter * 32 for letter in (b"k", b"l", b"f"))
     assert await one.take(kept) and await one.take(lost)
-    for _ in range(10):  # the other may look meanwhile, and have them again
+    shared().cut()
+    while not await two.take(lost):  # the other was faster, and has them again
         shared().cut()
-        await asyncio.sleep(0.05)
-        if await two.take(lost):
-            break
     assert await one.take(free)  # it is in a session again
     assert not await two.take(kept) and not await two.take(free) and not await one.take(lost)
     await one.aclose()
-    async with asyncio.timeout(20):
-        while not await two.take(kept):  # noqa: ASYNC110, for the database ends a session later
-            await asyncio.sleep(0.005)
+    await until(lambda: two.take(kept))  # the database ends a session later
     await two.aclose()
+
+
+LOCKS = """\
+SELECT pid FROM pg_locks JOIN pg_database ON pg_database.oid = database
+WHERE locktype = 'advisory' AND datname = current_database()"""
+"""Who has claims in a database."""
 
 
 @pytest.mark.thorough
@@ -542,7 +590,7 @@ async def test_a_session_that_is_cut_while_nothing_is_asked_is_missed_within_sec
     one, two = place.claims(), place.claims()
     assert await one.take(b"k" * 32)
     shared().cut()
-    await asyncio.sleep(2.5)
+    await until(lambda: shared().run(LOCKS, url=place.url))
     assert not await two.take(b"k" * 32)
     await one.aclose()
     await two.aclose()
