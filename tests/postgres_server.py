@@ -18,10 +18,10 @@ URL = "AXONFLOW_POSTGRES"
 ALL = "AXONFLOW_AUDIT_ON_POSTGRES"
 """Where this variable is set, tests of the server have their audit on PostgreSQL."""
 CUT = (
-    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+    "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity "
     "WHERE application_name = 'axonflow-audit'"
 )
-"""Cuts every connection of an audit."""
+"""Cuts every connection of an audit, and waits until their sessions are over."""
 
 
 class Postgres:
@@ -55,7 +55,8 @@ class Postgres:
             return cursor.fetchall() if cursor.description else []
 
     def cut(self) -> int:
-        """Cut every connection of an audit. Returns how many there were."""
+        """Cut every connection of an audit: its session is over then, and what it had locked is
+        free. Returns how many there were."""
         return len(self.run(CUT))
 
     def require_own(self) -> None:

@@ -54,6 +54,11 @@ class Copies:
     def of(self, step: int, name: str) -> Path:
         return self.folder / f"{step}-{name}"
 
+    def newest(self) -> set[int]:
+        """How many records the last heads in anchor and witness are of."""
+        heads = [list(heads_in(self.folder / name)) for name in ("anchor", "witness")]
+        return {each[-1].head.seq for each in heads if each}
+
     def keep(self, step: int) -> None:
         for name in ("audit.db", "anchor", "witness"):
             shutil.copy(self.folder / name, self.of(step, name))
@@ -72,7 +77,8 @@ def copies(tmp_path_factory: pytest.TempPathFactory) -> Copies:
         async with opened(folder / "audit.db", places=places) as store:
             for step in range(STEPS):
                 await append_all(store, [call(facts={"n": step})])
-                await asyncio.sleep(0.01)  # the head is added after the commit is told of
+                # The head is added after the commit is told of.
+                await until(lambda step=step: copies.newest() == {step + 2})
                 copies.keep(step)
 
     with pytest.MonkeyPatch.context() as patch:

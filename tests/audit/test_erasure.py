@@ -412,6 +412,7 @@ async def test_servers_write_while_keys_are_destroyed_and_every_record_reads_und
             for _ in range(60):
                 await store.append(call(texts={"request": "x"}))
 
+        await one.append(call(texts={"request": "x"}))  # there is a key to destroy
         writing = [asyncio.ensure_future(write(store)) for store in (one, other)]
         for _ in range(8):
             await asyncio.sleep(0.01)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from on_time import until
+from on_time import until, wait_until
 from sqlalchemy import Column, MetaData, String, Table, insert
 
 pytest.importorskip("psycopg", reason="PostgreSQL: psycopg is not installed")
@@ -133,7 +133,10 @@ async def test_an_older_database_is_brought_up_to_date_however_long_a_statement_
         postgres.run(statement, url=url)
     with pytest.raises(ConfigError, match="version 4"):
         verified(database_of(url))
-    monkeypatch.setattr(database_module, "STATEMENT_MS", 2_000)
+    with monkeypatch.context() as patch:
+        patch.setattr(database_module, "STATEMENT_MS", 2_000)
+        async with opened(database_of(url)):
+            pass
     async with opened(database_of(url)) as store:
         await store.append(call(id="new", rules=("pii",)))
         found = (await search(store, "acme", Filter(rule="pii"))).records
@@ -188,9 +191,9 @@ async def test_a_writer_that_says_that_it_lives_keeps_its_streams(
 async def test_a_writer_that_pauses_in_its_turn_loses_it(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database_module, "PAUSE_S", 1)
     database = database_of(url)
     async with opened(database) as store:
+        monkeypatch.setattr(database_module, "PAUSE_S", 1)
         engine = database.writing_engine()
         pausing = WriterConnection(engine, database)
         database.take_turn(pausing.driver)
@@ -220,25 +223,23 @@ def test_two_hundred_kills_of_servers_lose_nothing(
     kills(postgres.new_database, tmp_path, 10, seed=seed)
 
 
-def goes_on(url: str, after_s: float) -> bool:
-    """Whether records are written again so many seconds later."""
-    time.sleep(after_s)
+def until_written_again(url: str) -> None:
+    """Returns once there are more records than now."""
     seen = len(stored(url))
-    time.sleep(1)
-    return len(stored(url)) > seen
+    wait_until(lambda: len(stored(url)) > seen)
 
 
 def cuts(postgres: Postgres, url: str, folder: Path, every_s: float, seconds: float) -> None:
     with writing(url, folder) as processes:
         number, until_s = 0, time.monotonic() + seconds
-        while time.monotonic() < until_s:
+        while time.monotonic() < until_s or number < 3:
             number += postgres.cut()
             time.sleep(every_s)
-        is_going_on = goes_on(url, after_s=3)
+        until_written_again(url)
         acked = processes.kill()
     lost = found_lost(url, acked)
     print(f"{number} connections cut: {len(acked)} acknowledged, {lost} lost")  # noqa: T201
-    assert (lost, number > 2, is_going_on) == (0, True, True)
+    assert lost == 0
 
 
 @pytest.mark.thorough
@@ -262,7 +263,7 @@ def restarts(postgres: Postgres, url: str, folder: Path, count: int) -> None:
             postgres.stop()
             time.sleep(2)
             postgres.start()
-            assert goes_on(url, after_s=4)
+            until_written_again(url)
         acked = processes.kill()
     lost = found_lost(url, acked)
     print(f"{count} restarts: {len(acked)} acknowledged, {lost} lost")  # noqa: T201
@@ -289,8 +290,8 @@ def used_up(url: str) -> Iterator[psycopg.Connection[Any]]:
     with ExitStack() as held:
         first = held.enter_context(psycopg.connect(url, autocommit=True))
         _take_all(held, url)
-        first.execute(CUT)
-        _take_all(held, url)
+        while first.execute(CUT).fetchall():  # the audit may have been faster
+            _take_all(held, url)
         yield first
 
 
@@ -327,7 +328,7 @@ def test_servers_whose_connections_are_used_up_lose_nothing_and_recover(
                 before = other.execute(count).fetchone()
                 time.sleep(5)
                 assert other.execute(count).fetchone() == before
-            assert goes_on(url, after_s=4)
+            until_written_again(url)
         acked = processes.kill()
     lost = found_lost(url, acked)
     print(f"3 times used up: {len(acked)} acknowledged, {lost} lost")  # noqa: T201
@@ -345,6 +346,8 @@ async def test_the_audit_has_a_bounded_number_of_connections(postgres: Postgres,
             *(store.append(call()) for _ in range(300)), *(read() for _ in range(50))
         )
         (count,) = postgres.run(
-            "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'axonflow-audit'"
+            "SELECT count(*) FROM pg_stat_activity "
+            "WHERE application_name = 'axonflow-audit' AND datname = current_database()",
+            url=url,
         )
         assert count[0] <= 3
