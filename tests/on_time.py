@@ -20,6 +20,8 @@ from contextlib import contextmanager
 
 STEP_S = 0.01
 GUARD_S = 60.0
+OTHERS_LATE_S = 4.0
+"""What other processes may be late by, whom nobody measures."""
 
 
 async def until(is_true: Callable[[], object | Awaitable[object]]) -> None:

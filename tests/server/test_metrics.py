@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
-import time
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
@@ -28,7 +27,6 @@ from axonflow_core.server.metrics import (
     MAX_MODELS,
     MAX_ROWS,
     PAGE_LASTS_S,
-    PUBLISHED_EVERY_S,
     Metrics,
 )
 from axonflow_core.server.shared_counts import ALIVE_S
@@ -271,7 +269,7 @@ def test_two_workers_add_up_and_nothing_is_lost_with_one_that_dies(tmp_path: Pat
         for _ in range(40):
             assert server.ask("POST", "/api/request", QUESTION, client="acme").status == 200
         wait_until(lambda: scraped().records(kind="call") == 40)
-        time.sleep(2 * PUBLISHED_EVERY_S)  # what a worker published is what outlives it
+        # A page is the sum of what all have published, so nothing is lost with one of them.
         first = int(children_of(server.pid)[0])
         os.kill(first, signal.SIGKILL)
         wait_until(lambda: first not in children_of(server.pid))

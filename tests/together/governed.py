@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,19 +30,27 @@ MODEL = "us.anthropic.claude-sonnet-4-6"
 
 
 class Counted:
-    """An app, and when the calls of a model began and ended there."""
+    """An app, and when the calls of a model began and ended there. Answers wait while they may not
+    be given."""
 
     def __init__(self, app: Any) -> None:
         self._app = app
         self.began: list[float] = []
         self.ended: list[float] = []
+        self.ports: list[tuple[int, int]] = []
+        """From which port each call came, and to which."""
+        self.may_answer = threading.Event()
+        self.may_answer.set()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http" or not scope["path"].startswith("/model/"):
             await self._app(scope, receive, send)
             return
+        self.ports.append((scope["client"][1], scope["server"][1]))
         self.began.append(time.monotonic())
         try:
+            while not self.may_answer.is_set():  # noqa: ASYNC110 - another thread sets it
+                await asyncio.sleep(0.01)
             await self._app(scope, receive, send)
         finally:
             self.ended.append(time.monotonic())
@@ -63,6 +74,28 @@ class Governed:
             int(each)
             for each in Path(f"/proc/{process}/task/{process}/children").read_text().split()
         ]
+
+    def worker_at(self, port: int, peer: int) -> int | None:
+        """The worker whose connection from that port to that of a peer is; None where it is no
+        worker's, or not yet."""
+        ends = {f":{port:04X}", f":{peer:04X}"}
+        rows = [row.split() for row in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+        sockets = {f"socket:[{row[9]}]" for row in rows if {row[1][8:], row[2][8:]} == ends}
+        for worker in self.workers:
+            for link in Path(f"/proc/{worker}/fd").iterdir():
+                with suppress(FileNotFoundError):
+                    if str(link.readlink()) in sockets:
+                        return worker
+        return None
+
+    @property
+    def generation(self) -> int:
+        """The oldest generation of the configuration that a worker serves, as far as all have said
+        by now."""
+        with Client(self.port) as client:
+            client.get("/metrics", "Connection: close")
+            (number,) = re.findall(rb"\naxonflow_generation (\d+)", client.see().data)
+        return int(number)
 
     def post(self, path: str, body: Mapping[str, Any], **more: Any) -> Client:
         """A connection on which a request was sent."""

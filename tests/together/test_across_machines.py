@@ -48,7 +48,9 @@ def test_requests_that_are_the_same_are_one_call_on_whichever_server(
         assert {record["facts"]["answer_of"] for record in repeats} == ids
         assert len({record["chain"] for record in (*calls, *repeats)}) == 2
         ((connections,),) = postgres.run(
-            "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'axonflow-audit'"
+            "SELECT count(*) FROM pg_stat_activity "
+            "WHERE application_name = 'axonflow-audit' AND datname = current_database()",
+            url=url,
         )
         assert connections <= 2 * 4
 

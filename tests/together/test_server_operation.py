@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from pathlib import Path
 
 import pytest
 from governed_server import governed_server
+from on_time import wait_until
 
 CONFIG = """
 version: "1.0"
@@ -37,7 +37,4 @@ def test_the_end_of_a_worker_is_a_line_of_the_log(tmp_path: Path) -> None:
         workers = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
         assert b"ended with" not in server.log
         os.kill(int(workers[0]), signal.SIGKILL)
-        ends = time.monotonic() + 20
-        while b"ended with exit code -9" not in server.log and time.monotonic() < ends:
-            time.sleep(0.05)
-        assert b"ended with exit code -9" in server.log
+        wait_until(lambda: b"ended with exit code -9" in server.log)
