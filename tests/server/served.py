@@ -15,6 +15,7 @@ from typing import Any
 import uvicorn
 import uvloop
 from attrs import field, frozen
+from on_time import GUARD_S
 
 from axonflow_core.server.limits import Limits
 from axonflow_core.server.serving import bound_socket
@@ -105,7 +106,7 @@ def serving(app: Any, *, send_buffer: int | None = None, **limits: Any) -> Itera
 
     thread = threading.Thread(target=lambda: uvloop.run(run()), daemon=True)
     thread.start()
-    assert is_up.wait(20)
+    assert is_up.wait(GUARD_S)
     try:
         yield made[0]
     finally:
@@ -113,7 +114,7 @@ def serving(app: Any, *, send_buffer: int | None = None, **limits: Any) -> Itera
             client.socket.close()
         with suppress(RuntimeError):  # it has stopped
             made[0].soon(made[0].state.stop)
-        thread.join(20)
+        thread.join(GUARD_S)
         assert not thread.is_alive()
 
 
@@ -132,7 +133,7 @@ def plain_uvicorn(app: Any) -> Iterator[int]:
         yield port
     finally:
         server.force_exit = server.should_exit = True
-        thread.join(20)
+        thread.join(GUARD_S)
 
 
 _STATUS = re.compile(rb"HTTP/1\.1 (\d{3}) ")
@@ -157,7 +158,7 @@ class Client:
         self.socket = socket.socket()
         if receive_buffer is not None:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        self.socket.settimeout(20)
+        self.socket.settimeout(GUARD_S)
         try:
             self.socket.connect(("127.0.0.1", port))
         except OSError:
@@ -186,7 +187,7 @@ class Client:
             data += piece
         return data
 
-    def see(self, seconds: float = 20.0) -> Seen:
+    def see(self, seconds: float = GUARD_S) -> Seen:
         """Read until the connection ends, at most so long."""
         data, ends = b"", time.monotonic() + seconds
         while True:

@@ -12,26 +12,24 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from on_time import wait_until
+from on_time import GUARD_S, ends_within, wait_until
 
 from .cases import HOST, get, post
 from .served import Client, Echo, Served, plain_uvicorn, respond, serving
 
 QUICK = {
-    "silent_s": 0.15,
     "header_s": 0.15,
     "body_idle_s": 0.15,
     "keep_alive_s": 0.15,
     "unread_s": 0.15,
     "linger_s": 0.15,
 }
-"""Limits under which a connection of every kind is over within a second."""
+"""Limits under which a connection is over within a second once it has sent something."""
+SILENT = {"silent_s": 0.15}
 
 # ── time ──────────────────────────────────────────────────────────────────────────────────────────
 
 SLOW = {
-    "silent": (b"", []),
-    "blank lines": (b"\r\n\r\n", []),
     "half a request line": (b"GET /a", [408]),
     "half a head": (b"GET / HTTP/1.1\r\nHost: local", [408]),
     "no body": (post(b"Content-Length: 4"), [408]),
@@ -51,10 +49,17 @@ def ends(port: int, data: bytes, patience_s: float) -> tuple[list[int], bool]:
         return seen.statuses, seen.is_closed
 
 
+@pytest.mark.parametrize("data", [b"", b"\r\n\r\n"], ids=["nothing", "blank lines"])
+def test_a_connection_without_a_request_ends_unanswered(data: bytes) -> None:
+    with serving(Echo(), **SILENT) as served:
+        assert ends(served.port, data, GUARD_S) == ([], True)
+
+
 def test_a_connection_that_falls_silent_ends() -> None:
     with serving(Echo(), **QUICK) as served, ThreadPoolExecutor(len(SLOW)) as threads:
         seen = {
-            name: threads.submit(ends, served.port, data, 20.0) for name, (data, _) in SLOW.items()
+            name: threads.submit(ends, served.port, data, GUARD_S)
+            for name, (data, _) in SLOW.items()
         }
         assert {name: each.result() for name, each in seen.items()} == {
             name: (statuses, True) for name, (_, statuses) in SLOW.items()
@@ -101,7 +106,7 @@ class Slow(Echo):
 def test_an_app_may_take_its_time() -> None:
     with serving(Slow(), **QUICK) as served, served.connect() as client:
         client.get()
-        assert client.see(5).statuses == [200]
+        assert client.see().statuses == [200]
 
 
 class Flood(Echo):
@@ -184,7 +189,7 @@ class Held(Echo):
 
     async def answer(self, scope: Any, receive: Any, send: Any, text: bytes) -> None:
         if scope["path"] == "/held":
-            await asyncio.to_thread(self.go_on.wait, 20)
+            await asyncio.to_thread(self.go_on.wait, GUARD_S)
         await respond(send, text)
 
 
@@ -245,7 +250,8 @@ def test_a_connection_that_rests_longest_makes_room() -> None:
         with served.connect() as client:
             client.get()
             assert b" 200 OK" in client.read_until(b" bytes")
-            assert [each.see(0.1).is_closed for each in resting] == [True, False]
+            assert resting[0].see().is_closed
+            assert not resting[1].see(0.1).is_closed
 
 
 # ── clients that leave ────────────────────────────────────────────────────────────────────────────
@@ -256,11 +262,11 @@ class Watching(Echo):
 
     def __init__(self) -> None:
         super().__init__()
-        self.left_at = 0.0
+        self.is_left = False
 
     async def answer(self, scope: Any, receive: Any, send: Any, text: bytes) -> None:
         assert (await receive())["type"] == "http.disconnect"
-        self.left_at = time.monotonic()
+        self.is_left = True
 
 
 def reset(client: Client) -> None:
@@ -282,11 +288,10 @@ def test_an_app_that_listens_learns_that_its_client_left(how: str, body: bytes) 
     with serving(app) as served, served.connect() as client:
         client.send(post(b"Content-Length: %d" % len(body), body))
         wait_until(lambda: app.requests)
-        left_at = time.monotonic()
-        LEAVING[how](client)
-        wait_until(lambda: app.left_at)
+        with ends_within(1.0):
+            LEAVING[how](client)
+            wait_until(lambda: app.is_left)
         wait_until(lambda: not served.state.connections)
-    assert app.left_at - left_at < 2  # at once; the machine may be busy
 
 
 def test_a_stream_ends_when_its_client_closes_half_and_does_not_read() -> None:
@@ -420,6 +425,16 @@ def test_a_body_that_the_app_does_not_read_waits_in_the_client() -> None:
 # ── many ──────────────────────────────────────────────────────────────────────────────────────────
 
 
+def _answered_once(served: Served) -> Client:
+    """A client that was fast enough to ask, and rests."""
+    while True:
+        client = served.connect()
+        with suppress(AssertionError, ConnectionError):
+            client.get()
+            client.read_until(b" bytes")
+            return client
+
+
 def _crowd(served: Served, size: int) -> list[Client]:
     """Clients that are slow or silent, each in another way."""
     starts = (b"", b"\r\n", b"GET / HT", b"GET / HTTP/1.1\r\n" + HOST, post(b"Content-Length: 9"))
@@ -431,20 +446,21 @@ def _crowd(served: Served, size: int) -> list[Client]:
 
 @pytest.mark.parametrize(
     ("size", "limits"),
-    [(50, QUICK), pytest.param(500, {}, marks=pytest.mark.thorough)],
+    [
+        (50, {**QUICK, **SILENT, "keep_alive_s": 75.0}),
+        pytest.param(500, {}, marks=pytest.mark.thorough),
+    ],
 )
 def test_a_crowd_of_slow_and_silent_connections_is_closed_and_others_are_served(
     size: int, limits: dict[str, float]
 ) -> None:
-    with serving(Echo(), **limits) as served, served.connect() as normal:
-        started = time.monotonic()
-        crowd = _crowd(served, size)
-        served_meanwhile = 0
-        while served_meanwhile < 10 or len(served.state.connections) > 1:
-            normal.get()
-            assert b" 200 OK" in normal.read_until(b" bytes")
-            served_meanwhile += 1
-            time.sleep(0.02)
-        took_s = time.monotonic() - started
-        assert [client.see(5).is_closed for client in crowd] == [True] * size
-    assert took_s < (15 if limits == {} else 10)  # 10 s and what a busy machine adds
+    with serving(Echo(), **limits) as served:
+        normal, served_meanwhile = _answered_once(served), 0
+        with ends_within(10.0):
+            crowd = _crowd(served, size)
+            while served_meanwhile < 10 or len(served.state.connections) > 1:
+                normal.get()
+                assert b" 200 OK" in normal.read_until(b" bytes")
+                served_meanwhile += 1
+                time.sleep(0.02)
+        assert [client.see().is_closed for client in crowd] == [True] * size

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from on_time import wait_until
+from on_time import GUARD_S, wait_until
 
 from axonflow_core.server.delivery import EXTENSION
 
@@ -28,7 +28,7 @@ class Watched(Echo):
         self.read: list[bool] = []
 
     async def answer(self, scope: Any, receive: Any, send: Any, text: bytes) -> None:
-        await asyncio.to_thread(self.go_on.wait, 20)
+        await asyncio.to_thread(self.go_on.wait, GUARD_S)
         scope["extensions"][EXTENSION].watch(self.read.append)
         await respond(send, b"a" * self.size)
 
