@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from attrs import field
@@ -50,7 +50,8 @@ class Statements:
         def compiled(statement: ClauseElement) -> str:
             return str(statement.compile(dialect=dialect))
 
-        self.insert_records = _Insert(compiled(_INSERT_RECORDS), _WIDTH, " RETURNING row")
+        told = ("", _counted_back) if dialect.name == "sqlite" else (" RETURNING row", _returned)
+        self.insert_records = _Insert(compiled(_INSERT_RECORDS), _WIDTH, *told)
         self.insert_terms = _Insert(compiled(insert(TERMS).inline()), len(TERMS.columns))
         self.insert_series = f"{compiled(insert(SERIES).inline())} ON CONFLICT DO NOTHING"
         self.insert_texts = _Insert(compiled(insert(TEXTS).inline()), len(TEXTS.columns))
@@ -73,33 +74,53 @@ class Statements:
 SEALED = 1_000
 """Behind so many records of a chain a head stays."""
 _DAY_US = 86_400_000_000
-_Row = tuple[Any, ...]
 _MAX_ROWS = 64
 """How many rows one statement inserts at most. The driver lets go of the interpreter several times
 for a statement, and beside a busy loop it is long until a thread has it again; with `executemany`,
 for every row."""
 
 
+def _counted_back(cursor: Any, count: int) -> Iterable[int]:
+    """The numbers of the rows that a statement inserted, of which the driver knows the last: SQLite
+    gives each new row the greatest number so far and one (sqlite.org/autoinc.html). To have it
+    return them would make the statement a third dearer."""
+    last = cursor.lastrowid
+    return range(last - count + 1, last + 1)
+
+
+def _returned(cursor: Any, _: int) -> Iterable[int]:
+    """The numbers that the statement returned, in an order that PostgreSQL does not promise."""
+    return sorted(number for (number,) in cursor.fetchall())
+
+
 class _Insert:
     """Inserts rows, as many with one statement as there are."""
 
-    def __init__(self, insert_one: str, width: int, returning: str = "") -> None:
-        """`width`: how many values a row has."""
+    def __init__(
+        self,
+        insert_one: str,
+        width: int,
+        returning: str = "",
+        numbers: Callable[[Any, int], Iterable[int]] = lambda *_: (),
+    ) -> None:
+        """`width`: how many values a row has. `numbers`: those of the rows that a statement of so
+        many inserted, by its cursor."""
         self._into, self._values = insert_one.split(" VALUES ")
         self._width = width
         self._returning = returning
+        self._numbers = numbers
         self._statements: dict[int, str] = {}
 
-    def __call__(self, driver: Driver, values: Sequence[Any]) -> list[_Row]:
-        """What the statements return; `values` are those of all rows."""
-        returned: list[_Row] = []
+    def __call__(self, driver: Driver, values: Sequence[Any]) -> list[int]:
+        """The numbers of the rows, in their order, where they are told; `values` are those of all
+        rows."""
+        numbers: list[int] = []
         most = _MAX_ROWS * self._width
         for start in range(0, len(values), most):
             part = values[start : start + most]
-            cursor = driver.execute(self._of(len(part) // self._width), part)
-            if self._returning:
-                returned += cursor.fetchall()
-        return returned
+            count = len(part) // self._width
+            numbers += self._numbers(driver.execute(self._of(count), part), count)
+        return numbers
 
     def _of(self, count: int) -> str:
         """The statement that inserts so many rows."""
@@ -307,12 +328,11 @@ class Batch:
         head = evolve(self._before, seq=self._seq, hash=self._hash, count=self._count)
         return move_head(driver, statements, self._before, head, self._vault.signer)
 
-    def _insert_terms(self, numbers: Sequence[_Row]) -> None:
+    def _insert_terms(self, numbers: Sequence[int]) -> None:
         """Write what the entries are found by; `numbers` are those of their rows."""
-        numbers = sorted(numbers)  # no database says in which order it returns them
         all_series = self._records[_SERIES::_WIDTH]
         terms: list[Any] = []
-        for entry, series, (number,) in zip(self.entries, all_series, numbers, strict=True):
+        for entry, series, number in zip(self.entries, all_series, numbers, strict=True):
             for term in terms_of(entry):
                 terms += (term, series, entry.at_us, number)
         self._statements.insert_terms(self._driver, terms)
