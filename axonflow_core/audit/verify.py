@@ -223,6 +223,7 @@ class _Verifier:
         if state is None:
             state = self._chains[chain] = _State()
         if state.has_fault:
+            self._index.pass_over(row[1], row[-1])
             return
         try:
             fault = self._wrong_with(row, state)
@@ -331,11 +332,13 @@ class _Verifier:
     def _check_terms(self) -> None:
         """Whether searches find the records. Terms of what is not as it was recorded say nothing
         of themselves."""
-        has_fault = bool(self._faults)
-        for chain, seq, id, what in self._index.misses():
-            if not (has_fault if not chain else self._chains[chain].has_fault):
-                has_fault = True
+        for chain, seq, id, what in self._index.misses(self._is_told):
+            if not self._is_told(chain):
                 self._fault(chain, what, seq, id)
+
+    def _is_told(self, chain: str) -> bool:
+        """Whether a fault of the chain is told; of what is in no chain, whether any is."""
+        return self._chains[chain].has_fault if chain else bool(self._faults)
 
     def _fault(self, chain: str, what: str, seq: int | None = None, id: str | None = None) -> None:
         if chain:
