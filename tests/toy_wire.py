@@ -12,7 +12,7 @@ nothing of its own, for tests of endpoints and emulators.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from http.client import HTTPConnection, HTTPResponse
 from typing import Any
@@ -25,6 +25,7 @@ from attrs import frozen
 from axonflow_core.dialects.openai_chat import ERRORS
 from axonflow_core.emulator.service import EmulatedVendor
 from axonflow_core.emulator.words import Words
+from axonflow_core.endpoint.calls import Call
 from axonflow_core.endpoint.credentials import bearer_token, first_of, header, query_member
 from axonflow_core.endpoint.framings import NAMED_SSE, NDJSON, SSE
 from axonflow_core.endpoint.operations import Kind, ModelListing, Operation
@@ -41,6 +42,10 @@ _LISTING = ModelListing(
     encode_list=lambda models, query: {"models": [model.id for model in models]},
     encode_model=lambda model: {"id": model.id},
 )
+
+
+def _version(call: Call, models: Sequence[ModelDescription]) -> Json:
+    return {"version": "1.2.3"}
 
 
 def _asking(name: str, path: str, **more: Any) -> Operation:
@@ -81,7 +86,7 @@ WIRE = Wire(
         Operation(
             name="model", kind=Kind.MODEL, method="GET", path="/models/{model}", codec=_LISTING
         ),
-        Operation(name="version", kind=Kind.OTHER, method="GET", path="/version"),
+        Operation(name="version", kind=Kind.OTHER, method="GET", path="/version", codec=_version),
     ),
 )
 
@@ -101,7 +106,6 @@ VENDOR = EmulatedVendor(
         unknown_model=VendorError(code="model_not_found", message="There is no {model}.")
     ),
     normalized=lambda model: model.removeprefix("models/"),
-    tells={"version": lambda call: {"version": "1.2.3"}},
 )
 
 

@@ -4,7 +4,7 @@ a call and writing its answer is `endpoint.conversation`."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import TypeAlias
 
@@ -28,7 +28,6 @@ from axonflow_core.messages import (
     EMPTY,
     Completion,
     CompletionRequest,
-    Json,
     Text,
     TokenCount,
     Tool,
@@ -49,8 +48,6 @@ from .words import Words
 CREATED = 1_764_000_000
 """Seconds since 1970-01-01T00:00Z: when every answer was made, so that it is the same tomorrow."""
 
-Telling: TypeAlias = Callable[[Call], Json]
-"""What an operation of `Kind.OTHER` answers."""
 Check: TypeAlias = Callable[[Conversation, ModelDescription], Refused | None]
 """What a vendor refuses of a conversation although it can be read; None: nothing."""
 
@@ -77,8 +74,6 @@ class EmulatedVendor:
     """Whether a model reports the tokens of the prompt cache apart from the input."""
     checks: tuple[Check, ...] = ()
     """What it refuses besides, in order."""
-    tells: Mapping[str, Telling] = field(default=EMPTY)
-    """Name of an operation of `Kind.OTHER` -> what it answers."""
     call_id: Callable[[int], str] = numbered_call
     """The id of a call of a tool by its number in the conversation."""
     keys: Mapping[str, str] = field(default=EMPTY)
@@ -208,15 +203,19 @@ class EmulatedService:
     # ── models ────────────────────────────────────────────────────────────────────────────────────
 
     async def _listed(self, call: Call) -> NativeAnswer:
-        living = {id: model for id, model in self._models.items() if model.life is not Life.ENDED}
-        models = tuple(dict.fromkeys(living.values()))
-        return NativeAnswer(call.operation.codec.encode_list(models, call.query))
+        return NativeAnswer(call.operation.codec.encode_list(self._living, call.query))
 
     async def _described(self, call: Call) -> NativeAnswer:
         return NativeAnswer(call.operation.codec.encode_model(self._known(call.model)))
 
     async def _told(self, call: Call) -> NativeAnswer:
-        return NativeAnswer(self._vendor.tells[call.operation.name](call))
+        return NativeAnswer(call.operation.codec(call, self._living))
+
+    @property
+    def _living(self) -> Sequence[ModelDescription]:
+        """The models that have not ended, each once."""
+        models = dict.fromkeys(self._models.values())
+        return [model for model in models if model.life is not Life.ENDED]
 
     def _model_of(self, call: Call) -> ModelDescription:
         """The model of a call. `Refusal` where there is none of that id, or it has not this

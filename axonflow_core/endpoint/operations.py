@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from attrs import field
 
@@ -16,6 +16,8 @@ from axonflow_core.stream import Batch
 
 if TYPE_CHECKING:
     from axonflow_core.plugin_spec import ModelDescription
+
+    from .calls import Call
 
 
 class Kind(StrEnum):
@@ -133,6 +135,11 @@ class ModelListing:
     encode_model: Callable[[ModelDescription], Json]
 
 
+Telling: TypeAlias = Callable[["Call", Sequence["ModelDescription"]], Json]
+"""What a service tells of itself, given the models that the caller may use: the codec of
+`Kind.OTHER`."""
+
+
 @frozen(kw_only=True)
 class Operation:
     """One operation of a dialect."""
@@ -145,8 +152,8 @@ class Operation:
     other `{name}` is whatever stands there: `/v1beta/models/{model}:generateContent`."""
     method: str = "POST"
     codec: Any = None
-    """A `Codec`, an `EmbeddingCodec`, a counter, a `ModelListing`: that of the `kind`. None where
-    the handler finds the codec by the model."""
+    """A `Codec`, an `EmbeddingCodec`, a counter, a `ModelListing`, a `Telling`: that of the `kind`.
+    None where the handler finds the codec by the model."""
     surface: str = "chat"
     """What `NativeCall.surface` says: the surface of the provider whose bodies these are."""
     form: AnswerForm = AnswerForm()

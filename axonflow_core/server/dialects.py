@@ -16,7 +16,6 @@ from axonflow_core.endpoint.calls import Call, Chunks, Handler, NativeAnswer, re
 from axonflow_core.endpoint.conversation import Conversation
 from axonflow_core.endpoint.credentials import Presented
 from axonflow_core.endpoint.ingress import Ingress
-from axonflow_core.endpoint.operations import Kind
 from axonflow_core.endpoint.wire import Wire, root_of
 from axonflow_core.errors import CredentialsError, NotAllowed
 from axonflow_core.frozen import evolve
@@ -90,8 +89,7 @@ class Dialects:
             caller = self._clients.caller(call.caller)
             if Role.CALL not in caller.roles:
                 raise NotAllowed(f"the client {caller.client} has not the role {Role.CALL}")
-            kind = call.operation.kind
-            if kind is Kind.MODELS or kind is Kind.MODEL:
+            if not call.operation.is_about_a_model:
                 return self._models.answer(call, caller)
             asked = await read_beside_loop(call.body, ingress.read, call)
             timeout_s = self._settings.call_timeout_s

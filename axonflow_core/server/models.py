@@ -30,7 +30,10 @@ class Models:
         self._router = router
 
     def answer(self, call: Call, caller: Caller) -> NativeAnswer:
-        """The list, or the one model that the path names. `ModelNotFound`."""
+        """The list, the one model that the path names, or what else the service tells of itself.
+        `ModelNotFound`."""
+        if call.operation.kind is Kind.OTHER:
+            return NativeAnswer(call.operation.codec(call, self.of(caller)))
         listing = call.operation.codec
         if call.operation.kind is Kind.MODELS:
             return NativeAnswer(listing.encode_list(self.of(caller), call.query))

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 from attrs import field, frozen
 
-from tests.together.drop_in import SECRET, drop_in
+from tests.together.drop_in import DIALECTS, FURTHER_DIALECTS, SECRET, drop_in
 
 RULES = [
     {"result": "rain", "answer": "Take an umbrella."},
@@ -37,5 +37,6 @@ class Endpoint:
 @pytest.fixture(scope="session")
 def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
     """A server whose models are those of Bedrock: `claude`, `nova`, …"""
-    with drop_in(tmp_path_factory.mktemp("clients"), RULES, providers=("bedrock",)) as server:
+    folder, dialects = tmp_path_factory.mktemp("clients"), (*DIALECTS, *FURTHER_DIALECTS)
+    with drop_in(folder, RULES, providers=("bedrock",), dialects=dialects) as server:
         yield Endpoint(f"http://127.0.0.1:{server.port}", f"acme:{server.secret('acme')}")

@@ -111,6 +111,39 @@ def converse(feature: str) -> dict[str, Any]:
     return {**body, "messages": [{"role": "user", "content": content}]}
 
 
+def gemini(feature: str) -> dict[str, Any]:
+    parts: list[Any] = [{"text": ASK}]
+    config: dict[str, Any] = {"maxOutputTokens": 2000}
+    body: dict[str, Any] = {"generationConfig": config}
+    match feature:
+        case "tools":
+            look = {"name": "look", "description": LOOK, "parametersJsonSchema": SCHEMA}
+            body["tools"] = [{"functionDeclarations": [look]}]
+        case "image":
+            parts.append({"inlineData": {"mimeType": "image/png", "data": PIXEL}})
+        case "reasoning":
+            config["thinkingConfig"] = {"thinkingBudget": 1024, "includeThoughts": True}
+        case "schema":
+            config |= {"responseMimeType": "application/json", "responseJsonSchema": SCHEMA}
+    return {**body, "contents": [{"role": "user", "parts": parts}]}
+
+
+def ollama(feature: str) -> dict[str, Any]:
+    message: dict[str, Any] = {"role": "user", "content": ASK}
+    body: dict[str, Any] = {"options": {"num_predict": 2000}}
+    match feature:
+        case "tools":
+            tool = {"name": "look", "description": LOOK, "parameters": SCHEMA}
+            body["tools"] = [{"type": "function", "function": tool}]
+        case "image":
+            message["images"] = [PIXEL]
+        case "reasoning":
+            body["think"] = True
+        case "schema":
+            body["format"] = SCHEMA
+    return {**body, "messages": [message]}
+
+
 # ── what came ─────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -149,6 +182,22 @@ def read_responses(body: bytes) -> bytes:
     return body
 
 
+def read_gemini(body: bytes) -> bytes:
+    """The chunks of a stream, of which the last alone says why it ends, or is an error."""
+    chunks = [orjson.loads(line.removeprefix(b"data: ")) for line in body.split(b"\n\n") if line]
+    ends = ["error" in chunk or "finishReason" in chunk["candidates"][0] for chunk in chunks]
+    assert ends.index(True) == len(ends) - 1
+    return body
+
+
+def read_ollama(body: bytes) -> bytes:
+    """The lines of a stream, of which the last alone is the end or an error."""
+    lines = list(map(orjson.loads, body.splitlines()))
+    ends = [line.get("done", True) for line in lines]
+    assert ends.index(True) == len(ends) - 1
+    return body
+
+
 def in_body(path: str) -> Callable[[str, bool], tuple[str, dict[str, Any]]]:
     """How a call to a path that names no model is addressed."""
     return lambda model, is_streamed: (path, {"model": model, "stream": is_streamed})
@@ -158,6 +207,16 @@ def in_path(whole: str, streamed: str) -> Callable[[str, bool], tuple[str, dict[
     return lambda model, is_streamed: (f"/model/{model}/{streamed if is_streamed else whole}", {})
 
 
+def of_gemini(model: str, is_streamed: bool) -> tuple[str, dict[str, Any]]:
+    way = "streamGenerateContent?alt=sse" if is_streamed else "generateContent"
+    return f"/v1beta/models/{model}:{way}", {}
+
+
+def of_azure(model: str, is_streamed: bool) -> tuple[str, dict[str, Any]]:
+    path = f"/openai/deployments/{model}/chat/completions?api-version=2025-04-01-preview"
+    return path, {"stream": is_streamed}
+
+
 DIALECTS: Mapping[str, tuple[Any, Any, Any]] = {
     "chat": (chat, in_body("/v1/chat/completions"), read_chat),
     "responses": (responses, in_body("/v1/responses"), read_responses),
@@ -165,3 +224,10 @@ DIALECTS: Mapping[str, tuple[Any, Any, Any]] = {
     "invoke": (invoke, in_path("invoke", "invoke-with-response-stream"), read_invoke),
     "converse": (converse, in_path("converse", "converse-stream"), read_converse),
 }
+"""Those that are served where nothing is said."""
+FURTHER_DIALECTS: Mapping[str, tuple[Any, Any, Any]] = {
+    "gemini": (gemini, of_gemini, read_gemini),
+    "ollama": (ollama, in_body("/api/chat"), read_ollama),
+    "azure": (chat, of_azure, read_chat),
+}
+"""Those that `server.dialects` may name besides."""

@@ -31,6 +31,9 @@ TARGETS: Mapping[str, tuple[str, str]] = {
 }
 """Alias -> provider and model that answer to it."""
 PROVIDERS = tuple(dict.fromkeys(provider for provider, _ in TARGETS.values()))
+DIALECTS = ("openai", "anthropic", "bedrock")
+"""Those that are served where nothing is said."""
+FURTHER_DIALECTS = ("gemini", "ollama", "azure-openai")
 SECRET = "heliotrope-7716"
 """What a policy blocks in answers."""
 
@@ -38,6 +41,7 @@ _FILE = """\
 version: "1.0"
 llm_providers: %(providers)s
 server:
+  dialects: %(dialects)s
   clients:
     acme: {generation: 1, tenant: acme, roles: [call]}
 models: %(models)s
@@ -69,7 +73,11 @@ def _section(provider: str, environment: Mapping[str, str]) -> Mapping[str, obje
 
 @contextmanager
 def drop_in(
-    folder: Path, rules: object = None, *, providers: tuple[str, ...] = PROVIDERS
+    folder: Path,
+    rules: object = None,
+    *,
+    providers: tuple[str, ...] = PROVIDERS,
+    dialects: tuple[str, ...] = DIALECTS,
 ) -> Iterator[GovernedServer]:
     """The server, whose providers are emulated with the rules of a script."""
     folder.mkdir(exist_ok=True)
@@ -84,6 +92,7 @@ def drop_in(
             server = stack.enter_context(Server(emulator.app))
             environment |= emulator.environment(server.base_url)
         config = _FILE % {
+            "dialects": json.dumps(dialects),
             "providers": json.dumps({each: _section(each, environment) for each in providers}),
             "models": json.dumps(
                 {

@@ -11,7 +11,8 @@ import orjson
 import pytest
 
 from tests.governed_server import GovernedServer
-from tests.together.dialect_bodies import ASK, DIALECTS
+from tests.together import drop_in as served
+from tests.together.dialect_bodies import ASK, DIALECTS, FURTHER_DIALECTS
 from tests.together.drop_in import SECRET, drop_in
 
 pytestmark = pytest.mark.thorough
@@ -19,6 +20,7 @@ pytestmark = pytest.mark.thorough
 OPEN = "petunia-7716"
 """What no policy blocks: the control."""
 MODELS = ("claude", "nova", "gpt-oss", "anthropic", "gemini")
+ALL = {**DIALECTS, **FURTHER_DIALECTS}
 PLACES = ("text", "reasoning", "tools")
 MEMBER = re.compile(rb'"(\w+)":("(?:[^"\\]|\\.)*")')
 """Name and text, of a member of an object."""
@@ -38,8 +40,10 @@ def rules(word: str, secret: str) -> list[object]:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GovernedServer]:
     folder = tmp_path_factory.mktemp("secrets")
     script = [*rules("shut", SECRET), *rules("open", OPEN)]
-    with drop_in(folder, script, providers=("bedrock", "anthropic", "gemini")) as served:
-        yield served
+    providers = ("bedrock", "anthropic", "gemini")
+    dialects = (*served.DIALECTS, *served.FURTHER_DIALECTS)
+    with drop_in(folder, script, providers=providers, dialects=dialects) as running:
+        yield running
 
 
 def has(secret: str, body: bytes) -> bool:
@@ -52,11 +56,11 @@ def has(secret: str, body: bytes) -> bool:
 
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("dialect", ALL)
 def test_a_secret_in_an_answer_stays_here(
     server: GovernedServer, dialect: str, model: str, place: str
 ) -> None:
-    body_of, addressed, read = DIALECTS[dialect]
+    body_of, addressed, read = ALL[dialect]
     for is_streamed in (False, True):
         path, more = addressed(model, is_streamed)
         heard = {}

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from axonflow_core.endpoint.credentials import first_of, header, query_member
 from axonflow_core.endpoint.framings import SSE
 from axonflow_core.endpoint.ingress import Ingress
 from axonflow_core.endpoint.operations import (
+    AnswerForm,
     Framing,
     Kind,
     ModelListing,
@@ -26,8 +28,10 @@ from .codec.counting import COUNTER
 from .codec.embeddings import EMBEDDING, EMBEDDINGS
 from .codec.errors import WRONG_KEY
 
-_MODELS = "/{version}/models"
+_VERSIONS = ("v1beta", "v1", "v1alpha")
 """Clients name v1beta or, from google-genai 3 on, v1."""
+_FORM = AnswerForm(tells_stops=True)
+"""google-genai 3.6 does not show the `finishMessage` that could say why a stream was stopped."""
 _METHODS = {
     "chat": ["generateContent", "streamGenerateContent", "countTokens"],
     "embedding": ["embedContent", "batchEmbedContents"],
@@ -82,15 +86,27 @@ REFUSALS = Refusals(
 )
 
 
-def _operation(name: str, kind: Kind, codec: Any, framing: Framing | None = None) -> Operation:
-    return Operation(
-        name=name,
-        kind=kind,
-        path=f"{_MODELS}/{{model}}:{name}",
-        codec=codec,
-        surface=getattr(codec, "surface", "chat"),
-        framing=framing,
-    )
+def _operations(version: str) -> Iterator[Operation]:
+    """Those of a version of the API."""
+    path = f"/{version}/models"
+
+    def operation(name: str, kind: Kind, codec: Any, framing: Framing | None = None) -> Operation:
+        return Operation(
+            name=name,
+            kind=kind,
+            path=f"{path}/{{model}}:{name}",
+            codec=codec,
+            surface=getattr(codec, "surface", "chat"),
+            form=_FORM,
+            framing=framing,
+        )
+
+    yield operation("generateContent", Kind.CHAT, CODEC)
+    yield operation("streamGenerateContent", Kind.CHAT, CODEC, SSE)
+    yield operation("countTokens", Kind.COUNT, COUNTER)
+    yield operation("batchEmbedContents", Kind.EMBEDDING, EMBEDDINGS)
+    yield operation("embedContent", Kind.EMBEDDING, EMBEDDING)
+    yield from listing_operations(path, LISTING)
 
 
 WIRE = Wire(
@@ -98,13 +114,7 @@ WIRE = Wire(
     errors=ERRORS,
     presented=first_of(header("x-goog-api-key"), query_member("key")),
     refusals=REFUSALS,
-    operations=(
-        _operation("generateContent", Kind.CHAT, CODEC),
-        _operation("streamGenerateContent", Kind.CHAT, CODEC, SSE),
-        _operation("countTokens", Kind.COUNT, COUNTER),
-        _operation("batchEmbedContents", Kind.EMBEDDING, EMBEDDINGS),
-        _operation("embedContent", Kind.EMBEDDING, EMBEDDING),
-        *listing_operations(_MODELS, LISTING),
-    ),
+    marks=frozenset(("x-goog-api-client", "x-goog-api-key")),
+    operations=tuple(chain.from_iterable(map(_operations, _VERSIONS))),
 )
 INGRESS = Ingress(wire=WIRE)

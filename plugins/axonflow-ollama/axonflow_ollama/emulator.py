@@ -8,24 +8,17 @@ from __future__ import annotations
 
 from functools import partial
 
-from axonflow_core.codec.json_members import mapping_or_empty
 from axonflow_core.emulator.building import build_emulator
 from axonflow_core.emulator.service import EmulatedVendor
 from axonflow_core.emulator.words import words_beside
-from axonflow_core.endpoint.calls import Call
 from axonflow_core.endpoint.conversation import Conversation
 from axonflow_core.endpoint.refusals import VendorError
-from axonflow_core.errors import ModelNotFound
-from axonflow_core.messages import Json
 from axonflow_core.plugin_spec import ModelDescription
 
 from .config import DEFAULT_MODEL
 from .endpoint import WIRE
-from .listing import running, shown
 from .models import MODELS, family_of, full_name
 
-VERSION = "0.40.12"
-"""The version that it says it is: the one of docs.ollama.com in November 2026."""
 _LEVELS = ("low", "medium", "high", "max")
 
 
@@ -52,23 +45,6 @@ def _without_thinking(asked: Conversation, model: ModelDescription) -> VendorErr
     return _refused(f'think value "{reasoning.effort}" is not supported for this model')
 
 
-def _show(call: Call) -> Json:
-    """What `ollama show` tells. `ModelNotFound`."""
-    given = mapping_or_empty(call.json).get("model")
-    name = full_name(given) if isinstance(given, str) else ""
-    if MODELS.row(name) is None:
-        raise ModelNotFound(f"model '{given}' not found")
-    return shown(_described(name), _abilities(name))
-
-
-def _running(call: Call) -> Json:
-    return running(_described(DEFAULT_MODEL))
-
-
-def _described(id: str) -> ModelDescription:
-    return next(each for each in MODELS.catalogue().models if each.id == id)
-
-
 def _abilities(id: str) -> tuple[str, ...]:
     row = MODELS.row(id)
     return () if row is None else row.abilities
@@ -79,7 +55,6 @@ VENDOR = EmulatedVendor(
     words=words_beside(__file__),
     normalized=full_name,
     checks=(_without_tools, _without_thinking),
-    tells={"show": _show, "ps": _running, "version": lambda call: {"version": VERSION}},
     call_id=lambda number: f"call_{number:08x}",
     environment={
         "OLLAMA_ENDPOINT": "{url}",

@@ -11,7 +11,7 @@ from axonflow_core.codec import Codec
 from axonflow_core.codec.unary import EmbeddingCodec
 from axonflow_core.endpoint.framings import NDJSON
 from axonflow_core.endpoint.ingress import Ingress
-from axonflow_core.endpoint.operations import Kind, Operation
+from axonflow_core.endpoint.operations import AnswerForm, Kind, Operation
 from axonflow_core.endpoint.refusals import Refusals, VendorError
 from axonflow_core.endpoint.wire import Wire
 
@@ -19,13 +19,17 @@ from .chat import CODEC
 from .chat.errors import ERRORS
 from .embedding import EMBED, OLDER
 from .generate import GENERATE
-from .listing import LISTING
+from .listing import LISTING, running, show, version
 
 REFUSALS = Refusals(
     unknown_path=lambda method, path: VendorError(status=404, message="404 page not found"),
     not_json=lambda: VendorError(status=400, message="missing request body"),
     no_model=lambda: VendorError(status=400, message="model is required"),
 )
+
+
+_FORM = AnswerForm(tells_stops=True)
+"""`done_reason` has no word for what is filtered."""
 
 
 def _conversation(name: str, codec: Codec) -> Operation:
@@ -35,6 +39,7 @@ def _conversation(name: str, codec: Codec) -> Operation:
         kind=Kind.CHAT,
         path=f"/api/{name}",
         codec=codec,
+        form=_FORM,
         framing=NDJSON,
         stream_member="stream",
         streams_by_default=True,
@@ -62,9 +67,11 @@ WIRE = Wire(
         _vectors("embed", EMBED),
         _vectors("embeddings", OLDER),
         Operation(name="tags", kind=Kind.MODELS, method="GET", path="/api/tags", codec=LISTING),
-        Operation(name="show", kind=Kind.OTHER, path="/api/show"),
-        Operation(name="ps", kind=Kind.OTHER, method="GET", path="/api/ps"),
-        Operation(name="version", kind=Kind.OTHER, method="GET", path="/api/version"),
+        Operation(name="show", kind=Kind.OTHER, path="/api/show", codec=show),
+        Operation(name="ps", kind=Kind.OTHER, method="GET", path="/api/ps", codec=running),
+        Operation(
+            name="version", kind=Kind.OTHER, method="GET", path="/api/version", codec=version
+        ),
     ),
 )
 INGRESS = Ingress(wire=WIRE)

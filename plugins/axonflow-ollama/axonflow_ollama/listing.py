@@ -14,12 +14,19 @@ from collections.abc import Mapping, Sequence
 from hashlib import sha256
 
 from axonflow_core.codec.json_members import mapping_or_empty
+from axonflow_core.endpoint.calls import Call
 from axonflow_core.endpoint.operations import ModelListing
+from axonflow_core.errors import ModelNotFound
 from axonflow_core.messages import Json
 from axonflow_core.plugin_spec import ModelDescription
 
-from .models import family_of, full_name
+from .models import MODELS, family_of, full_name
 
+VERSION = "0.40.12"
+"""The version that an emulator and a server say they are: that of docs.ollama.com in November
+2026."""
+_USUAL_ABILITIES = ("tools", "vision")
+"""What `show` says of a model that the table lacks: what one cannot do is refused by name."""
 CONTEXT_TOKENS = 131_072
 """What `show` says of every model."""
 _EXPIRES = "2036-11-29T00:00:00Z"
@@ -59,8 +66,18 @@ def _list(models: Sequence[ModelDescription], query: Mapping[str, str]) -> Json:
 LISTING = ModelListing(encode_list=_list, encode_model=listed)
 
 
-def shown(model: ModelDescription, abilities: Sequence[str]) -> Json:
-    """What `ollama show` tells of a model."""
+def show(call: Call, models: Sequence[ModelDescription]) -> Json:
+    """What `ollama show` tells of the model that the body names. `ModelNotFound`."""
+    body = mapping_or_empty(call.json)
+    asked = body.get("model") or body.get("name")
+    for model in models:
+        if asked in model.ids or (isinstance(asked, str) and full_name(asked) in model.ids):
+            row = MODELS.row(model.id)
+            return _shown(model, _USUAL_ABILITIES if row is None else row.abilities)
+    raise ModelNotFound(f"model '{asked}' not found")
+
+
+def _shown(model: ModelDescription, abilities: Sequence[str]) -> Json:
     kind = "completion" if model.kind == "chat" else "embedding"
     return {
         "modelfile": f"FROM {model.id}",
@@ -76,10 +93,15 @@ def shown(model: ModelDescription, abilities: Sequence[str]) -> Json:
     }
 
 
-def running(model: ModelDescription) -> Json:
-    """That one model is loaded, as if it had just answered."""
+def running(call: Call, models: Sequence[ModelDescription]) -> Json:
+    """That the first model is loaded, as if it had just answered."""
     loaded = {"expires_at": _EXPIRES, "size_vram": _SIZE_BYTES, "context_length": 4096}
-    return {"models": [{**listed(model), **loaded}]}
+    return {"models": [{**listed(model), **loaded} for model in models[:1]]}
+
+
+def version(call: Call, models: Sequence[ModelDescription]) -> Json:
+    """Which Ollama this is as good as."""
+    return {"version": VERSION}
 
 
 def pulled_in(tags: Json) -> tuple[str, ...]:
