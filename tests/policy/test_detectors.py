@@ -12,11 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from axonflow_core.config.values import PoliciesConfig
+from axonflow_core.frozen import evolve
 from axonflow_core.policy.detectors import DETECTORS
+from axonflow_core.policy.detectors.detector import whole
 from axonflow_core.policy.engine import Policy
 from axonflow_core.policy.patterns import compiled
 from axonflow_core.policy.rules import Phase, Verdict
-from axonflow_core.policy.views import views_of
+from axonflow_core.policy.searches import MAX_SPANS
+from axonflow_core.policy.views import View, views_of
 
 # What the probe of the real SDK (sdk_probe.py) asks.
 PII_QUERY = "Please look up the customer whose SSN is 123-45-6789"
@@ -235,3 +238,14 @@ def test_hardly_anything_benign_is_stopped(
     decisions = [policy.evaluate(phase, {"text": str(line["text"])}) for line in corpus(name)]
     assert decisions
     assert sum(decision.is_stopped for decision in decisions) <= most
+
+
+def test_what_stands_behind_very_many_findings_of_one_pattern_counts_as_found() -> None:
+    """Also where those of another pattern join them: what is left are fewer, and none was looked
+    for behind them."""
+    some = next(one for one in DETECTORS if one.type == "us_ssn")
+    both = evolve(some, pattern="a b", others=("b a",), accept=whole)
+    text = b"a b " * (2 * MAX_SPANS)
+    spans = both.finder()(View(text))
+    assert len(spans) < MAX_SPANS
+    assert spans[-1][1] == len(text)

@@ -7,7 +7,8 @@ or has one of its `keywords`, so that nearly every text is spared the search its
 
 What a pattern matches is checked in Python, for microseconds each, and a hostile text has one every
 few bytes. So what is refused costs effort, and a text that takes more than it has is not judged:
-the detector fails. Of an ordinary text less is refused.
+the detector fails. Of an ordinary text less is refused. What is accepted is counted: where one
+pattern has `MAX_SPANS`, everything from the last of them on is found, and nobody looks behind it.
 
 Several detectors may have one type, each for modes of its own: what is suspicious in the value of
 a parameter can be quite usual in an answer.
@@ -17,13 +18,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
+from itertools import islice
 from typing import TypeAlias
 
 from attrs import field
 
 from axonflow_core.frozen import frozen
-from axonflow_core.policy.patterns import Regexp, compiled, quoted
+from axonflow_core.policy.patterns import Within, compiled, quoted, within
 from axonflow_core.policy.rules import Action, Mode, Severity
 from axonflow_core.policy.searches import MAX_SPANS, Find, Spans, TooDear, together
 from axonflow_core.policy.views import View
@@ -103,15 +105,25 @@ class Detector:
 def _finder(
     patterns: Sequence[str], accept: Accept, more: More | None, cost_us: int, overlaps: bool
 ) -> Find:
-    regexps = [compiled(pattern) for pattern in patterns]
+    ways = [
+        partial(_accepted, within(compiled(pattern)), accept, overlaps=overlaps)
+        for pattern in patterns
+    ]
+    if more is not None:
+        ways.append(partial(_accepted_of, more, accept))
 
     def find(view: View) -> Spans:
-        data, effort, spans = view.data, _Effort(len(view.data), cost_us), list[tuple[int, int]]()
-        for regexp in regexps:
-            spans += _accepted(regexp, accept, effort, data, overlaps=overlaps)
-        if more is not None:
-            spans += _accepted_of(more(data), accept, effort, data)
-        return (sorted(spans) if overlaps else together(spans))[:MAX_SPANS]
+        data, spans = view.data, list[tuple[int, int]]()
+        effort, until = _Effort(len(data), cost_us), len(data)
+        for way in ways:
+            accepted = list(islice(way(effort, data, until), MAX_SPANS))
+            spans += accepted
+            if len(accepted) == MAX_SPANS:
+                until = accepted[-1][0]
+        found = sorted(spans) if overlaps else together(spans)
+        if until < len(data):
+            found = [*(span for span in found if span[0] < until), (until, len(data))]
+        return found[:MAX_SPANS]
 
     return find
 
@@ -131,30 +143,31 @@ class _Effort:
 
 
 def _accepted(
-    regexp: Regexp, accept: Accept, effort: _Effort, data: bytes, *, overlaps: bool
-) -> Spans:
-    """What is accepted of the candidates. Behind one that is refused the next one may begin at its
-    second word, as a card does behind a year; where findings overlap, behind every one."""
-    spans: list[tuple[int, int]] = []
+    search: Within, accept: Accept, effort: _Effort, data: bytes, until: int, *, overlaps: bool
+) -> Iterator[tuple[int, int]]:
+    """What is accepted of the candidates that begin before `until`. Behind one that is refused the
+    next one may begin at its second word, as a card does behind a year; where findings overlap,
+    behind every one."""
     position = 0
-    while len(spans) < MAX_SPANS and (match := regexp.search(data, position)) is not None:
-        start, end = match.span()
+    while position < until:
+        start, end = search(data, position, len(data))[0]
+        if not 0 <= start < until:
+            return
         span = accept(data, start, end)
         if span is None or span[0] == span[1]:
             effort.refuse()
         else:
-            spans.append(span)
+            yield span
         if span is None or overlaps:
             position = _second_word(data, start, end)
         else:
             position = max(span[1], start + 1)
-    return spans
 
 
 def _accepted_of(
-    candidates: Spans, accept: Accept, effort: _Effort, data: bytes
+    more: More, accept: Accept, effort: _Effort, data: bytes, until: int
 ) -> Iterator[tuple[int, int]]:
-    for start, end in candidates:
+    for start, end in more(data[:until]):
         span = accept(data, start, end)
         if span is None:
             effort.refuse()

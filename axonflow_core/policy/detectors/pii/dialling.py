@@ -1,21 +1,30 @@
 """What libphonenumber (the package `phonenumbers`) knows of telephone numbers: which ones have been
-given, and in which groups people write them. Its metadata become regular expressions and a table of
-groups, so that a text full of numbers costs little."""
+given, and in which groups people write them. Its metadata become automata and a table of groups, so
+that a text full of numbers costs little."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from functools import cache, lru_cache
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
+from functools import cache
 from itertools import product
 from typing import Any, NamedTuple, TypeAlias
 
 from axonflow_core.errors import ConfigError
+from axonflow_core.policy.patterns import (
+    Look,
+    Possible,
+    Within,
+    capturing,
+    looking,
+    united,
+    wholes_of,
+    within,
+)
+from axonflow_core.policy.searches import Spans
 
 Sizes: TypeAlias = tuple[int, ...]
 """How many digits each group of a number has."""
-HasNumber: TypeAlias = Callable[[str], object]
-"""Whether a region has the number of these digits: None where it has not."""
 
 _REGIONS = (
     "US GB IE AU NZ DE AT CH FR BE NL LU ES PT IT SE NO DK FI PL CZ SK HU RO BG GR HR SI EE LV LT "
@@ -25,23 +34,83 @@ _REGIONS = (
 _KINDS = (
     "fixed_line mobile toll_free premium_rate shared_cost personal_number voip pager uan voicemail"
 ).split()
+_NOWHERE: Set[int] = frozenset()
+_REFERENCE = re.compile(rb"\\(\d)")
 _GROUP = re.compile(r"\((?:\\d|\[[^]]*\])(?:\{(\d+)(?:,(\d+))?\})?\)")
 
 
 class Plans(NamedTuple):
-    """The numbering plans of all regions: each says whether a number may have been given there."""
+    """Which numbers may have been given, as digits: in all regions, and with the code of each
+    country before them."""
 
-    regions: Sequence[HasNumber]
-    by_sizes: Mapping[Sizes, Sequence[HasNumber]]
+    regions_of: Possible
+    """Digits -> the regions that have the number, by their places in `_REGIONS`."""
+    by_sizes: Mapping[Sizes, Set[int]]
     """The sizes of groups -> the regions that write numbers in them."""
+    countries: Mapping[bytes, Country]
+    """By their codes."""
 
-    def are_given(self, digits: str) -> bool:
+    def are_given(self, digits: bytes) -> bool:
         """Whether any region has the number."""
-        return any(has(digits) for has in self.regions)
+        return bool(self.regions_of(digits))
 
-    def are_written(self, digits: str, sizes: Sizes) -> bool:
+    def are_written(self, digits: bytes, sizes: Sizes) -> bool:
         """Whether a region has the number and writes it in groups of these sizes."""
-        return any(has(digits) for has in self.by_sizes.get(sizes, ()))
+        return not self.by_sizes.get(sizes, _NOWHERE).isdisjoint(self.regions_of(digits))
+
+    def is_international(self, digits: bytes) -> bool:
+        """Whether a number with its country may have been given. The library takes some 200
+        microseconds to say the same."""
+        country, national = self._read(digits)
+        return country is not None and country.has(national)
+
+    def is_long_enough(self, digits: bytes) -> bool:
+        """Whether a number with its country is as long as those of the country are."""
+        country, national = self._read(digits)
+        return country is not None and country.is_long(national)
+
+    def _read(self, digits: bytes) -> tuple[Country | None, bytes]:
+        """The country whose code the digits begin with, and the others."""
+        for size in (1, 2, 3):
+            if country := self.countries.get(digits[:size]):
+                return country, digits[size:]
+        return None, b""
+
+
+class Country(NamedTuple):
+    """How the numbers of a country look that are written with its code."""
+
+    prefix: Within | None
+    """What people add though the code stands there, and the library leaves out, or rewrites."""
+    rewritten: bytes
+    """As what, with a reference to a group of `prefix`; empty where it is left out."""
+    number: Look
+    lengths: Collection[int]
+    """How many digits the numbers have."""
+
+    def has(self, national: bytes) -> bool:
+        """Whether the number may have been given that has these digits behind the code."""
+        return self.number(national) >= 0 or any(
+            self.number(form) >= 0 for form in self._others(national)
+        )
+
+    def is_long(self, national: bytes) -> bool:
+        """Whether it is as long as those of the country are."""
+        return any(len(form) in self.lengths for form in (national, *self._others(national)))
+
+    def _others(self, national: bytes) -> Sequence[bytes]:
+        """The digits in the other ways in which the library reads them."""
+        if self.prefix is None:
+            return ()
+        (start, end), *groups = self.prefix(national, 0, len(national))
+        if start < 0:
+            return ()
+        rest = national[end:]
+        if not self.rewritten:
+            return (rest,)
+        return rest, _REFERENCE.sub(
+            lambda one: _group(national, groups, one), self.rewritten
+        ) + rest
 
 
 @cache
@@ -58,84 +127,42 @@ def library() -> Any:
 
 @cache
 def plans() -> Plans:
-    """The plans of the regions, read from libphonenumber's metadata once."""
-    regions: dict[str, HasNumber] = {}
-    by_sizes: dict[Sizes, dict[str, HasNumber]] = {}
-    for name in _REGIONS:
+    """The plans of all regions and countries, read from libphonenumber's metadata once."""
+    numbers = list[str]()
+    by_sizes: dict[Sizes, set[int]] = {}
+    for place, name in enumerate(_REGIONS):
         metadata = library().PhoneMetadata.metadata_for_region(name)
-        pattern = f"(?:{metadata.national_prefix or ''})?(?:{_number(metadata)})"
-        regions[name] = has = re.compile(pattern).fullmatch
+        numbers.append(f"(?:{metadata.national_prefix or ''})?(?:{_number(metadata)})")
         for sizes in _sizes(metadata):
-            by_sizes.setdefault(sizes, {})[name] = has
-    written = {sizes: tuple(those.values()) for sizes, those in by_sizes.items()}
-    return Plans(tuple(regions.values()), written)
+            by_sizes.setdefault(sizes, set()).add(place)
+    codes = library().COUNTRY_CODE_TO_REGION_CODE.items()
+    countries = {str(code).encode(): _country(code, regions) for code, regions in codes}
+    return Plans(wholes_of(numbers), by_sizes, countries)
 
 
-def is_international(digits: str) -> bool:
-    """Whether a number with its country may have been given. The library takes some 200
-    microseconds to say the same."""
-    country, national = _read(digits)
-    return country is not None and any(map(country.has, country.forms(national)))
-
-
-def is_long_enough(digits: str) -> bool:
-    """Whether a number with its country is as long as those of the country are."""
-    country, national = _read(digits)
-    return country is not None and any(
-        len(form) in country.lengths for form in country.forms(national)
-    )
-
-
-def _read(digits: str) -> tuple[_Country | None, str]:
-    """The country whose code the digits begin with, and the others."""
-    for size in (1, 2, 3):
-        if country := _country(digits[:size]):
-            return country, digits[size:]
-    return None, ""
-
-
-class _Country(NamedTuple):
-    """How the numbers of a country look that are written with its code."""
-
-    prefix: re.Pattern[str]
-    """What people add though the code stands there, and the library leaves out, or rewrites."""
-    rewritten: str
-    """As what, with references to the groups of `prefix`; empty where it is left out."""
-    has: HasNumber
-    lengths: Collection[int]
-    """How many digits the numbers have."""
-
-    def forms(self, national: str) -> Iterator[str]:
-        """The digits behind the code in each of the ways in which the library reads them."""
-        yield national
-        if prefix := self.prefix.match(national):
-            rest = national[prefix.end() :]
-            yield rest
-            if self.rewritten:
-                yield prefix.expand(self.rewritten) + rest
-
-
-@lru_cache(maxsize=1_024)
-def _country(code: str) -> _Country | None:
-    """The country with this code."""
-    regions = library().COUNTRY_CODE_TO_REGION_CODE.get(int(code), ())
-    if not regions or code.startswith("0"):
-        return None
+def _country(code: int, regions: Sequence[str]) -> Country:
+    """The country with this code, by the regions that share it."""
     main, *others = (_metadata(region, code) for region in regions)
     numbers = "|".join(map(_number, (main, *others)))
-    lengths = main.general_desc
-    return _Country(
-        re.compile(main.national_prefix_for_parsing or r"\Z"),
-        main.national_prefix_transform_rule or "",
-        re.compile(numbers).fullmatch,
+    prefix, lengths = main.national_prefix_for_parsing, main.general_desc
+    return Country(
+        within(capturing(rf"\A(?:{prefix})")) if prefix else None,
+        (main.national_prefix_transform_rule or "").encode(),
+        looking(united((rf"\A(?:{numbers})\z",))),
         {*lengths.possible_length, *lengths.possible_length_local_only},
     )
 
 
-def _metadata(region: str, code: str) -> Any:
+def _group(text: bytes, groups: Spans, reference: re.Match[bytes]) -> bytes:
+    """The group of a match in `text` that is referred to; empty where it matched nothing."""
+    start, end = groups[int(reference[1]) - 1]
+    return text[start:end] if start >= 0 else b""
+
+
+def _metadata(region: str, code: int) -> Any:
     metadata = library().PhoneMetadata
     if region == "001":
-        return metadata.metadata_for_nongeo_region(int(code))
+        return metadata.metadata_for_nongeo_region(code)
     return metadata.metadata_for_region(region)
 
 

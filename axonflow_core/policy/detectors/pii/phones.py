@@ -10,18 +10,13 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
-from itertools import accumulate
+from collections.abc import Iterator
+from itertools import accumulate, islice
 from typing import NamedTuple
 
 from axonflow_core.policy.detectors.detector import Detector
 from axonflow_core.policy.detectors.numbers import digits, groups_before, groups_behind
-from axonflow_core.policy.detectors.pii.dialling import (
-    Sizes,
-    is_international,
-    is_long_enough,
-    plans,
-)
+from axonflow_core.policy.detectors.pii.dialling import Sizes, plans
 from axonflow_core.policy.detectors.pii.hints import SEVEN_DIGITS
 from axonflow_core.policy.detectors.pii.labels import behind
 from axonflow_core.policy.rules import Action, Severity
@@ -60,7 +55,8 @@ _MOST_WAYS = 4
 """Numbers of groups in which a candidate is read."""
 _DIGITS = re.compile(rb"\d+")
 _EXTENSION = re.compile(rb" ?(?:x|ext\.?) ?\d{1,6}\b")
-_EXTENDED = re.compile(rb"(?<=\d)x\d+\Z")
+_EXTENDED = re.compile(rb"(?<=\d)x\d+")
+_BLANKED = bytes(byte if byte in b"0123456789" else ord(" ") for byte in range(256))
 _JOINED_BEFORE = re.compile(rb"[0-9A-Za-z_][./-]\Z|\.\Z")
 _JOINED_BEHIND = re.compile(rb"\w|[./:-]\d|:[A-Fa-f]")
 _JOINED_BEHIND_COUNTRY = re.compile(rb"\w|[.-]\d")
@@ -80,48 +76,60 @@ _OF_PHONES = re.compile(
 _DATE = re.compile(rb"(?:19|20)\d\d[./-]\d{1,2}[./-]\d{1,2}|\d{1,2}[./-]\d{1,2}[./-](?:19|20)\d\d")
 
 
-_ROW = re.compile(rb"\d+(?: \d+){7,}")
+_MIN_ROW = 8
+"""Groups of a row of numbers: more than any telephone number has."""
+_ROW = re.compile(rb"\d+(?: \d+){%d,}" % (_MIN_ROW - 1))
 _GOES_ON = re.compile(rb"[ \t.()/-]{1,3}\d|[xX]\d|%b" % _LABELS_BEHIND.encode())
 
 
 class _Written(NamedTuple):
     """A number as a text has it."""
 
-    text: str
-    digits: str
+    text: bytes
+    digits: bytes
     sizes: Sizes
     """The sizes of its groups."""
-    separators: str
-    """What stands before and between its digits."""
 
     @property
     def is_grouped(self) -> bool:
         """Whether it has groups, and none that is large for a number that people read out."""
         return len(self.sizes) > 1 and max(self.sizes) <= 9
 
+    @property
+    def separators(self) -> bytes:
+        """What stands before and between its digits."""
+        return self.text.translate(None, b"0123456789")
+
 
 class _Candidate(NamedTuple):
     """What the pattern found, without its label and its extension."""
 
     start: int
-    groups: list[tuple[int, int]]
-    """Where each of its groups of digits is."""
+    digits: bytes
+    sizes: Sizes
+    """The sizes of its groups."""
     is_labelled: bool
     has_country: bool
+    has_prefix: bool
+    """Whether it has a prefix that people add for a country: `(0)`."""
+    is_open: bool
+    """Whether the last groups may be of another number: behind a label, a country or an area in
+    parentheses."""
 
-    @property
-    def fewest(self) -> int:
-        """How many groups the number has at least: behind a label, a country or an area in
-        parentheses the last ones may be of another number."""
-        is_open = self.is_labelled or self.has_country or self.start < self.groups[0][0]
-        return 1 if is_open else len(self.groups)
-
-    def counts(self) -> Iterable[int]:
-        """How many of the groups may be the number, most first: the likely ones."""
-        totals = list(accumulate(end - begin for begin, end in self.groups))
-        first = bisect_left(totals, _MIN_DIGITS) + 1
+    def ways(self) -> Iterator[tuple[bytes, Sizes]]:
+        """Its digits and the sizes of its groups, fewer and fewer: the likely numbers."""
+        totals = list(accumulate(self.sizes))
         last = bisect_right(totals, _MAX_DIGITS)
-        return range(last, max(first, self.fewest, last - _MOST_WAYS + 1) - 1, -1)
+        fewest = last - _MOST_WAYS + 1 if self.is_open else len(totals)
+        for count in range(last, max(bisect_left(totals, _MIN_DIGITS), fewest - 1), -1):
+            yield self.digits[: totals[count - 1]], self.sizes[:count]
+
+    def may_be(self, digits: bytes, sizes: Sizes) -> bool:
+        """Whether a number may have these digits in groups of these sizes, whatever is between
+        them. It is all that most candidates of a text are asked that was made to have them."""
+        if self.is_labelled or _is_usual(sizes):
+            return True
+        return self.has_country and (self.has_prefix or plans().is_international(digits))
 
 
 def _phone(data: bytes, start: int, end: int) -> tuple[int, int] | None:
@@ -129,24 +137,32 @@ def _phone(data: bytes, start: int, end: int) -> tuple[int, int] | None:
     candidate = _candidate(data, start, end)
     if candidate is None:
         return _end_of_row(data, start)
-    for count in candidate.counts():
-        end = candidate.groups[count - 1][1]
-        written = _written(data, candidate.start, candidate.groups[:count])
+    joined = _JOINED_BEHIND_COUNTRY if candidate.has_country else _JOINED_BEHIND
+    for way in candidate.ways():
+        if not candidate.may_be(*way):
+            continue
+        written = _written(data, candidate.start, *way)
+        end = candidate.start + len(written.text)
         extension = _EXTENSION.match(data, end)
         end = extension.end() if extension else end
-        joined = _JOINED_BEHIND if not candidate.has_country else _JOINED_BEHIND_COUNTRY
-        if joined.match(data, end) is None and _is_phone(written, candidate, data, end):
+        if _is_phone(written, candidate, data, end) and joined.match(data, end) is None:
             return candidate.start, end
     return None
 
 
 def _end_of_row(data: bytes, start: int) -> tuple[int, int] | None:
-    """The end of a row of numbers from whose middle the candidate is, in which no other is one;
-    None where it is from no row, or where the last ones may be part of something else."""
+    """The end of a row of numbers from whose middle the candidate is, in which no other is one, or
+    where its last groups begin, which may be part of something else; None where it is from no row.
+    """
     if not _IS_IN_ROW.search(data, max(0, start - 2), start):
         return None
     row = _ROW.match(data, start)
-    return (row.end(), row.end()) if row and not _GOES_ON.match(data, row.end()) else None
+    if row is None:
+        return None
+    end = row.end()
+    if _GOES_ON.match(data, end):
+        end = start + len(row[0].rsplit(b" ", _MIN_ROW - 1)[0])
+    return end, end
 
 
 def _candidate(data: bytes, start: int, end: int) -> _Candidate | None:
@@ -154,17 +170,35 @@ def _candidate(data: bytes, start: int, end: int) -> _Candidate | None:
     is_plain = data[start : start + 1].isdigit() and data[end - 1 : end].isdigit()
     if is_plain and _JOINED_BEFORE.search(data, max(0, start - 2), start):
         return None
-    extended = _EXTENDED.search(data, start, end)
-    end = extended.start() if extended else end
-    groups = [match.span() for match in _DIGITS.finditer(data, start, end)]
-    begin = start + len(data[start : groups[0][0]].rstrip(b"+("))
-    is_labelled = begin > start or end > groups[-1][1]
+    extension = data.rfind(b"x", start, end)
+    if extension > 0 and _EXTENDED.fullmatch(data, extension, end):
+        end = extension
+    text = data[start:end]
+    groups = text.translate(_BLANKED).split()
+    first = start + text.find(groups[0])
+    begin = start + len(data[start:first].rstrip(b"+("))
+    is_labelled = begin > start or not text[-1:].isdigit()
     is_bare = len(groups) == 1 and data[begin] in b"123456789"
     if begin > start and is_bare and not _is_said(data[start:begin]):
         return None
     if _DATE.match(data, begin) or (not is_labelled and _is_part(data, begin, end)):
         return None
-    return _Candidate(begin, groups, is_labelled, data.startswith(b"+", begin))
+    has_country = data.startswith(b"+", begin)
+    return _Candidate(
+        start=begin,
+        digits=b"".join(groups),
+        sizes=tuple(map(len, groups)),
+        is_labelled=is_labelled,
+        has_country=has_country,
+        has_prefix=b"(0)" in text,
+        is_open=is_labelled or has_country or begin < first,
+    )
+
+
+def _written(data: bytes, start: int, digits: bytes, sizes: Sizes) -> _Written:
+    """The number of these digits, as the text has it."""
+    *_, last = islice(_DIGITS.finditer(data, start), len(sizes))
+    return _Written(data[start : last.end()], digits, sizes)
 
 
 def _is_phone(written: _Written, candidate: _Candidate, data: bytes, end: int) -> bool:
@@ -192,38 +226,34 @@ def _is_part(data: bytes, start: int, end: int) -> bool:
     return _JOINED_BEFORE.search(before) is not None or (is_plain and is_in_row is not None)
 
 
-def _written(data: bytes, start: int, groups: list[tuple[int, int]]) -> _Written:
-    end = groups[-1][1]
-    sizes = tuple([end - begin for begin, end in groups])
-    text = data[start:end]
-    separators = text.translate(None, b"0123456789").decode()
-    return _Written(text.decode(), digits(data, start, end).decode(), sizes, separators)
-
-
 def _is_with_country(written: _Written) -> bool:
-    """Whether the country has the number, without the prefix that people add for it: `(0)`. With
-    that, its length is enough."""
-    text = written.text.replace("(0)", "")
+    """Whether the country has the number, without the prefix that people add for it. With that, its
+    length is enough."""
+    text = written.text.replace(b"(0)", b"")
     if text == written.text:
-        return is_international(written.digits)
-    return is_long_enough("".join(filter(str.isdigit, text)))
+        return plans().is_international(written.digits)
+    return plans().is_long_enough(digits(text, 0, len(text)))
 
 
 def _is_written_so(written: _Written, data: bytes, start: int, end: int) -> bool:
     """Whether a region has the number and writes it like that: in parentheses and groups, behind a
     prefix, or in groups with blanks, and then not in a row of numbers."""
-    digits, sizes, separators = written.digits, written.sizes, written.separators
-    if not written.is_grouped or not _is_usual(sizes) or _is_other(written):
+    text, digits, sizes = written
+    if not written.is_grouped or not _is_usual(sizes):
         return False
-    if sizes[-3:] == (3, 3, 4) and _IS_NORTH_AMERICAN.fullmatch(digits) and separators.strip(" "):
+    separators = written.separators
+    if _is_other(digits, sizes, separators):
+        return False
+    if sizes[-3:] == (3, 3, 4) and separators.strip() and _IS_NORTH_AMERICAN.fullmatch(digits):
         return True
-    is_marked = "(" in separators or digits[0] == "0"
-    is_long = len(digits) >= 8 if "(" in separators or len(sizes) >= 3 else len(digits) >= 9
-    if not is_long or not (is_marked or set(separators) == {" "}):
+    has_area = b"(" in text
+    is_marked = has_area or digits.startswith(b"0")
+    is_long = len(digits) >= (8 if has_area or len(sizes) >= 3 else 9)
+    if not is_long or not (is_marked or set(separators) == {ord(" ")}):
         return False
     if not is_marked and set(sizes[1:]) == {3} and _UNIT.match(data, end):
         return False
-    is_alone = "(" in separators or not (groups_before(data, start) or groups_behind(data, end))
+    is_alone = has_area or not (groups_before(data, start) or groups_behind(data, end))
     return is_alone and plans().are_written(digits, sizes)
 
 
@@ -232,18 +262,17 @@ def _is_usual(sizes: Sizes) -> bool:
     return sizes[-3:] == (3, 3, 4) or sizes in plans().by_sizes
 
 
-_IS_NORTH_AMERICAN = re.compile(r"(?:1|001)?[2-9]\d\d[2-9]\d{6}")
+_IS_NORTH_AMERICAN = re.compile(rb"(?:1|001)?[2-9]\d\d[2-9]\d{6}")
 
 
-def _is_other(written: _Written) -> bool:
+def _is_other(digits: bytes, sizes: Sizes, separators: bytes) -> bool:
     """Whether the groups are rather those of something else: a code of the US post, a book, an
     address of IP, a decimal number, a social security number, an amount, a card."""
-    digits, sizes, separators = written.digits, written.sizes, written.separators
-    is_post_code = sizes == (5, 4) and separators == "-"
-    is_book = digits.startswith(("978", "979")) and len(digits) == 13
-    is_decimal = separators.count(".") == 1 or separators == "..."
-    is_social = sizes == (3, 2, 4) and (digits[0] != "0" or "-" in separators)
-    is_amount = set(sizes[1:]) == {3} and "000" in digits
+    is_post_code = sizes == (5, 4) and separators == b"-"
+    is_book = digits.startswith((b"978", b"979")) and len(digits) == 13
+    is_decimal = separators.count(b".") == 1 or separators == b"..."
+    is_social = sizes == (3, 2, 4) and (not digits.startswith(b"0") or b"-" in separators)
+    is_amount = set(sizes[1:]) == {3} and b"000" in digits
     return is_post_code or is_book or is_decimal or is_social or is_amount or set(sizes) == {4}
 
 
@@ -251,12 +280,12 @@ def _may_be_labelled(written: _Written) -> bool:
     """Whether a number next to a word for it is one: it has groups and is no sum, or a region has
     it."""
     digits, sizes, separators = written.digits, written.sizes, written.separators
-    is_sum = "/" in separators and digits[0] != "0"
-    is_social = sizes == (3, 2, 4) and "-" in separators
-    is_address = separators == "..." and max(sizes) <= 3
-    if is_sum or is_social or is_address or separators.count(".") == 1:
+    is_sum = b"/" in separators and not digits.startswith(b"0")
+    is_social = sizes == (3, 2, 4) and b"-" in separators
+    is_address = separators == b"..." and max(sizes) <= 3
+    if is_sum or is_social or is_address or separators.count(b".") == 1:
         return False
-    return written.is_grouped or separators[:1] == "+" or plans().are_given(digits)
+    return written.is_grouped or separators[:1] == b"+" or plans().are_given(digits)
 
 
 _WAYS = (
