@@ -80,37 +80,36 @@ class Plans(NamedTuple):
 class Country(NamedTuple):
     """How the numbers of a country look that are written with its code."""
 
-    prefix: Within | None
-    """What people add though the code stands there, and the library leaves out, or rewrites."""
-    rewritten: bytes
-    """As what, with a reference to a group of `prefix`; empty where it is left out."""
     number: Look
+    """With the prefix that people add though the code stands there, or without it."""
     lengths: Collection[int]
     """How many digits the numbers have."""
+    prefix: Within | None
+    rewritten: bytes
+    """What the library reads for the prefix, with a reference to a group of it; empty where it
+    leaves the prefix out."""
 
     def has(self, national: bytes) -> bool:
         """Whether the number may have been given that has these digits behind the code."""
-        return self.number(national) >= 0 or any(
-            self.number(form) >= 0 for form in self._others(national)
-        )
+        if self.number(national) >= 0:
+            return True
+        return bool(self.rewritten) and self.number(self._without_prefix(national)) >= 0
 
     def is_long(self, national: bytes) -> bool:
         """Whether it is as long as those of the country are."""
-        return any(len(form) in self.lengths for form in (national, *self._others(national)))
+        return len(national) in self.lengths or len(self._without_prefix(national)) in self.lengths
 
-    def _others(self, national: bytes) -> Sequence[bytes]:
-        """The digits in the other ways in which the library reads them."""
+    def _without_prefix(self, national: bytes) -> bytes:
+        """The digits as the library reads them."""
         if self.prefix is None:
-            return ()
+            return national
         (start, end), *groups = self.prefix(national, 0, len(national))
         if start < 0:
-            return ()
-        rest = national[end:]
-        if not self.rewritten:
-            return (rest,)
-        return rest, _REFERENCE.sub(
-            lambda one: _group(national, groups, one), self.rewritten
-        ) + rest
+            return national
+        return (
+            _REFERENCE.sub(lambda one: _group(national, groups, one), self.rewritten)
+            + national[end:]
+        )
 
 
 @cache
@@ -144,12 +143,12 @@ def _country(code: int, regions: Sequence[str]) -> Country:
     """The country with this code, by the regions that share it."""
     main, *others = (_metadata(region, code) for region in regions)
     numbers = "|".join(map(_number, (main, *others)))
-    prefix, lengths = main.national_prefix_for_parsing, main.general_desc
+    prefix, lengths = main.national_prefix_for_parsing or "", main.general_desc
     return Country(
+        looking(united((rf"\A(?:{prefix})?(?:{numbers})\z",))),
+        {*lengths.possible_length, *lengths.possible_length_local_only},
         within(capturing(rf"\A(?:{prefix})")) if prefix else None,
         (main.national_prefix_transform_rule or "").encode(),
-        looking(united((rf"\A(?:{numbers})\z",))),
-        {*lengths.possible_length, *lengths.possible_length_local_only},
     )
 
 

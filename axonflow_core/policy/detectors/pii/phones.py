@@ -76,9 +76,9 @@ _OF_PHONES = re.compile(
 _DATE = re.compile(rb"(?:19|20)\d\d[./-]\d{1,2}[./-]\d{1,2}|\d{1,2}[./-]\d{1,2}[./-](?:19|20)\d\d")
 
 
-_MIN_ROW = 8
-"""Groups of a row of numbers: more than any telephone number has."""
-_ROW = re.compile(rb"\d+(?: \d+){%d,}" % (_MIN_ROW - 1))
+_MIN_ROW, _MAX_ROW = 8, 512
+"""Groups of a row of numbers: more than any telephone number has, and how many are read at once."""
+_ROW = re.compile(rb"\d+(?: \d+){%d,%d}" % (_MIN_ROW - 1, _MAX_ROW - 1))
 _GOES_ON = re.compile(rb"[ \t.()/-]{1,3}\d|[xX]\d|%b" % _LABELS_BEHIND.encode())
 
 
@@ -152,7 +152,7 @@ def _phone(data: bytes, start: int, end: int) -> tuple[int, int] | None:
 
 def _end_of_row(data: bytes, start: int) -> tuple[int, int] | None:
     """The end of a row of numbers from whose middle the candidate is, in which no other is one, or
-    where its last groups begin, which may be part of something else; None where it is from no row.
+    where its last groups begin, if they may be part of what follows; None where it is from no row.
     """
     if not _IS_IN_ROW.search(data, max(0, start - 2), start):
         return None
