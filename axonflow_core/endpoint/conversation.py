@@ -17,7 +17,7 @@ body), `UnencodableAnswer` (the answer).
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Sequence
 from itertools import chain
 from typing import Any, Generic, TypeVar
 
@@ -109,7 +109,7 @@ class Conversation:
         keeps_frames = self.form.keeps_frames(self.call.json)
         whole: list[StreamEvent] = []
         async with stream:
-            async for batches in reads_of(stream):
+            while batches := await stream.read():
                 if keeps_frames and stream.native is not None:
                     if is_in_pieces:
                         writer.follow(batches)
@@ -138,12 +138,6 @@ class _Renaming:
     def has_pattern(self, index: int) -> bool:
         """As the encoder's: a piece of text has no name."""
         return has_pattern(self._encoder, index)
-
-
-async def reads_of(stream: CompletionStream) -> AsyncGenerator[tuple[Batch, ...], None]:
-    """The batches of a stream, those of one network read together."""
-    while batches := await stream.read():
-        yield batches
 
 
 @frozen(kw_only=True)

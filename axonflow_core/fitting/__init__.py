@@ -46,7 +46,8 @@ the call.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from attrs import field
 
@@ -116,10 +117,17 @@ class FittedStream:
 
     def __init__(self, fitted: Fitted) -> None:
         self._before = fitted.adjustments
-        self._names = fitted._names
-        self._output = None if fitted.output_tool is None else OutputEvents(fitted.output_tool)
         self._client = None if fitted.client is None else ClientEvents(fitted.client)
-        self.is_identity = not (self._names or self._output or self._client)
+        steps: list[Callable[[Batch], Batch]] = []
+        if (names := fitted._names) is not None:
+            steps.append(lambda batch: tuple(map(names.event, batch)))
+        if fitted.output_tool is not None:
+            steps.append(OutputEvents(fitted.output_tool).fit)
+        if self._client is not None:
+            steps.append(self._client.fit)
+        self.fit = steps[0] if len(steps) == 1 else partial(_in_turn, steps)
+        """Makes one batch fit."""
+        self.is_identity = not steps
         """Whether `fit` returns every batch as it is."""
 
     @property
@@ -127,12 +135,11 @@ class FittedStream:
         """Those of the request, and those of the answer so far."""
         return self._before if self._client is None else self._client.merged(self._before)
 
-    def fit(self, batch: Batch) -> Batch:
-        if self._names is not None:
-            batch = tuple(map(self._names.event, batch))
-        if self._output is not None:
-            batch = self._output.fit(batch)
-        return batch if self._client is None else self._client.fit(batch)
+
+def _in_turn(steps: Sequence[Callable[[Batch], Batch]], batch: Batch) -> Batch:
+    for step in steps:
+        batch = step(batch)
+    return batch
 
 
 def fit(
