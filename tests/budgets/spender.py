@@ -4,8 +4,8 @@ whoever reads it knows what was billed, whatever the records say.
 
     python spender.py DATABASE LIMIT_USD EDGE_US MEMORY
 
-`EDGE_US` is the time of the edge of a day, to which the clock comes a second after the process has
-begun, or 0 for the time of the machine. `memory` as `MEMORY` keeps the counter in the memory of the
+`EDGE_US` is the time of the edge of a day, to which the clock comes once the process has made fifty
+calls, or 0 for the time of the machine. `memory` as `MEMORY` keeps the counter in the memory of the
 process: the control.
 """
 
@@ -31,6 +31,7 @@ from axonflow_core.budgets.terms import Period
 from axonflow_core.messages import Completion, CompletionRequest
 
 CALLERS = 16
+BEFORE_EDGE = 50
 REFUSALS = 40
 """After so many refusals in a row a caller ends."""
 
@@ -74,7 +75,9 @@ async def main(database: str, limit_usd: float, edge_us: int, is_in_memory: bool
     began_us = wall_us()
 
     def at_edge_us() -> int:
-        return edge_us + wall_us() - began_us - 1_000_000
+        if provider.calls < BEFORE_EDGE:
+            return edge_us - 1_000_000
+        return edge_us + wall_us() - began_us
 
     clock: Any = at_edge_us if edge_us else wall_us
     config = config_of(b=budget(limit_usd=limit_usd, period=Period.DAILY))

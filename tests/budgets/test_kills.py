@@ -39,16 +39,16 @@ class Spent(NamedTuple):
 
 
 class Living(NamedTuple):
-    """A process that calls, and its first line."""
+    """A process that calls, and its first lines."""
 
     process: subprocess.Popen[bytes]
-    first: bytes
+    first: list[bytes]
 
     def lines(self) -> list[bytes]:
         """All that it told, once it has ended."""
         with self.process:
             assert self.process.stdout is not None
-            return [self.first, *self.process.stdout]
+            return [*self.first, *self.process.stdout]
 
 
 def run(
@@ -60,12 +60,13 @@ def run(
     edge_us: int = 0,
     how: str = "store",
     limit: int = LIMIT_CENTS,
+    least: int = 1,
 ) -> Spent:
     """Spend with so many workers at once; each is killed and begun again, so many times in all, and
-    then the last ones end by themselves."""
+    then the last ones end by themselves. Each makes `least` calls before it may be killed."""
     draw = random.Random(seed)
     arguments = [str(database), str(limit / 100), str(edge_us), how]
-    living = [start(arguments) for _ in range(workers)]
+    living = [start(arguments, least) for _ in range(workers)]
     billed, spending = 0, 0
     for _ in range(kills):
         victim = draw.randrange(workers)
@@ -74,15 +75,15 @@ def run(
         told = living[victim].lines()
         billed += told.count(b"billed\n")
         spending += b"done\n" not in told
-        living[victim] = start(arguments)
+        living[victim] = start(arguments, least)
     billed += sum(each.lines().count(b"billed\n") for each in living)
     return Spent(billed, sum(counters(database).values()) // CENT, spending)
 
 
-def start(arguments: list[str]) -> Living:
+def start(arguments: list[str], least: int) -> Living:
     process = subprocess.Popen([sys.executable, SPENDER, *arguments], stdout=subprocess.PIPE)
     assert process.stdout is not None
-    return Living(process, process.stdout.readline())
+    return Living(process, [process.stdout.readline() for _ in range(least)])
 
 
 def show(what: str, spent: Spent, bound: int) -> None:
@@ -122,7 +123,7 @@ def test_the_edge_of_a_period_begins_one_budget_and_no_more(database: Path) -> N
 @pytest.mark.thorough
 def test_counters_in_memory_refill_with_every_restart(database: Path) -> None:
     """The control."""
-    spent = run(database, workers=1, kills=2, seed=1, how="memory")
+    spent = run(database, workers=1, kills=2, seed=1, how="memory", least=100)
     print(f"in memory: limit {LIMIT_CENTS}, billed {spent.billed}")  # noqa: T201
     assert spent.billed > bound_of(1, 2)
 

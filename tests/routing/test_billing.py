@@ -16,8 +16,8 @@ from axonflow_core.routing.passing_on import passes_on
 
 @asynccontextmanager
 async def peer(answer: bytes | None) -> AsyncIterator[str]:
-    """A server that reads a request and answers so, then closes; None: it answers nothing, and
-    waits."""
+    """A server that reads a request and answers so, then closes; None: it answers the first of a
+    connection with nothing in it, and the second not at all."""
 
     ends: list[asyncio.Future[None]] = []
 
@@ -25,6 +25,7 @@ async def peer(answer: bytes | None) -> AsyncIterator[str]:
         ends.append(end := asyncio.get_running_loop().create_future())
         await reader.readuntil(b"\r\n\r\n{}")
         if answer is None:
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
             await reader.read()  # until the client has had enough
         else:
             writer.write(answer)
@@ -40,11 +41,13 @@ async def peer(answer: bytes | None) -> AsyncIterator[str]:
         await asyncio.gather(*ends)
 
 
-async def failure_at(url: str) -> AxonFlowError:
-    """The error of one request there."""
+async def failure_at(url: str, *, is_silent: bool = False) -> AxonFlowError:
+    """The error of one request there; where it is silent, on a connection that was used before."""
     client = Transport()
-    timeouts = Timeouts(connect_s=0.2, first_byte_s=0.2, idle_s=0.2, total_s=1.0)
+    timeouts = Timeouts(first_byte_s=0.2) if is_silent else Timeouts()
     try:
+        if is_silent:
+            await client.send(HttpRequest("POST", url, {}, b"{}"))
         with pytest.raises(AxonFlowError) as caught:
             await client.send(HttpRequest("POST", url, {}, b"{}", timeouts))
     finally:
@@ -64,7 +67,7 @@ async def test_what_was_sent_whole_and_not_refused_may_be_billed(
     answer: bytes | None, kind: type[AxonFlowError]
 ) -> None:
     async with peer(answer) as url:
-        error = await failure_at(url)
+        error = await failure_at(url, is_silent=answer is None)
     assert isinstance(error, kind)
     assert error.may_be_billed
     assert not passes_on(error, on_silence=False)

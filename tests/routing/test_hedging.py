@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from on_time import GUARD_S, until
 
 from axonflow_core import BlockingRuntime
 from axonflow_core.errors import AxonFlowError, InvalidCall, Unavailable
@@ -22,12 +24,15 @@ AFTER_S = 0.02
 FAST = Wish(model="fast")
 
 
-class Slow(Place):
-    """Answers, or fails, after so many seconds; it knows whether it was left alone."""
+class Held(Place):
+    """Answers, or fails, once it may, or after so many seconds; it knows whether it was asked, and
+    left alone."""
 
-    def __init__(self, name: str, seconds: float, **more: Any) -> None:
+    def __init__(self, name: str, seconds: float = GUARD_S, **more: Any) -> None:
         super().__init__(name, **more)
         self.seconds = seconds
+        self.has_begun = asyncio.Event()
+        self.may_answer = asyncio.Event()
         self.was_cancelled = False
 
     async def complete(self, *given: Any, **named: Any) -> Completion:
@@ -39,8 +44,10 @@ class Slow(Place):
         return await super().stream(*given, **named)
 
     async def _wait(self) -> None:
+        self.has_begun.set()
         try:
-            await asyncio.sleep(self.seconds)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.may_answer.wait(), self.seconds)
         except asyncio.CancelledError:
             self.was_cancelled = True
             raise
@@ -60,7 +67,7 @@ async def asked(router: Router, *, is_streamed: bool) -> Completion:
 
 @pytest.mark.parametrize("is_streamed", [False, True])
 async def test_after_silence_the_second_answers_and_the_first_is_ended(is_streamed: bool) -> None:
-    a, b = Slow("a", 9.0), Place("b")
+    a, b = Held("a"), Place("b")
     answer = await asked(hedging(a, b), is_streamed=is_streamed)
     assert (answer.text, a.was_cancelled, a.asked) == ("b", True, [])
     assert answer.receipt is not None
@@ -72,8 +79,12 @@ async def test_after_silence_the_second_answers_and_the_first_is_ended(is_stream
 
 async def test_the_first_may_still_be_the_first_to_answer_and_whoever_listens_knows_it() -> None:
     heard: list[str] = []
-    a, b = Slow("a", 0.05), Slow("b", 9.0)
-    answer = await hedging(a, b).complete(HI, FAST, tell=lambda each: heard.append(each.provider))
+    a, b = Held("a"), Held("b")
+    hedged = hedging(a, b).complete(HI, FAST, tell=lambda each: heard.append(each.provider))
+    task = asyncio.create_task(hedged)
+    await b.has_begun.wait()
+    a.may_answer.set()
+    answer = await task
     assert (answer.text, b.was_cancelled, heard) == ("a", True, ["a", "b", "a"])
     assert answer.receipt is not None
     assert answer.receipt.choice is not None
@@ -89,23 +100,23 @@ async def test_an_answer_in_time_is_one_call() -> None:
 
 
 async def test_only_the_named_model_is_hedged() -> None:
-    a, b = Slow("a", 0.05), Place("b")
+    a, b = Held("a", 0.05), Place("b")
     assert (await hedging(a, b).complete(HI)).text == "a"
     assert b.asked == []
 
 
 async def test_where_one_fails_the_other_goes_on() -> None:
     for a, b in (
-        (Slow("a", 0.05, fails=Unavailable("down")), Slow("b", 0.1)),
-        (Slow("a", 0.1), Slow("b", 0.01, fails=Unavailable("down"))),
-        (Slow("a", 0.1), Slow("b", 0.01, fails=InvalidCall("no", status=400))),
+        (Held("a", 0.05, fails=Unavailable("down")), Held("b", 0.1)),
+        (Held("a", 0.1), Held("b", 0.01, fails=Unavailable("down"))),
+        (Held("a", 0.1), Held("b", 0.01, fails=InvalidCall("no", status=400))),
     ):
         answer = await hedging(a, b).complete(HI, FAST)
         assert answer.text in {"a", "b"}
 
 
 async def test_where_both_fail_the_error_knows_of_both() -> None:
-    a, b = (Slow(name, 0.05, fails=Unavailable("down")) for name in "ab")
+    a, b = (Held(name, 0.05, fails=Unavailable("down")) for name in "ab")
     with pytest.raises(Unavailable) as caught:
         await hedging(a, b).complete(HI, FAST)
     assert len(caught.value.failed_attempts) == 1
@@ -113,9 +124,9 @@ async def test_where_both_fail_the_error_knows_of_both() -> None:
 
 
 async def test_whoever_leaves_ends_both() -> None:
-    a, b = Slow("a", 9.0), Slow("b", 9.0)
+    a, b = Held("a"), Held("b")
     task = asyncio.create_task(hedging(a, b).complete(HI, FAST))
-    await asyncio.sleep(2 * AFTER_S)
+    await b.has_begun.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -124,7 +135,7 @@ async def test_whoever_leaves_ends_both() -> None:
 
 
 async def test_hedges_are_a_fifth_of_the_calls_at_most_and_ten() -> None:
-    a, b = Slow("a", 0.4), Place("b")
+    a, b = Held("a"), Place("b")
     router = hedging(a, b, now=lambda: 0.0, health=Breakers(now=lambda: 0.0))
 
     async def ask() -> str:
@@ -133,12 +144,16 @@ async def test_hedges_are_a_fifth_of_the_calls_at_most_and_ten() -> None:
         except AxonFlowError as error:
             return error.code
 
-    texts = await asyncio.gather(*(ask() for _ in range(60)))
+    tasks = [asyncio.create_task(ask()) for _ in range(60)]
+    await until(lambda: sum(task.done() for task in tasks) == 10)
+    await asyncio.sleep(2 * AFTER_S)
+    a.may_answer.set()
+    texts = await asyncio.gather(*tasks)
     assert sorted(texts) == ["a"] * 50 + ["b"] * 10
 
 
 async def test_two_answers_at_once_are_one_and_the_other_stream_is_closed() -> None:
-    a, b = Slow("a", AFTER_S + 0.01), Slow("b", 0.01)
+    a, b = Held("a", AFTER_S + 0.01), Held("b", 0.01)
     answer = await asked(hedging(a, b), is_streamed=True)
     assert answer.text in {"a", "b"}
     assert len(asyncio.all_tasks()) == 1

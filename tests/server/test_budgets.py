@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 
 from axonflow_core.audit.record import Kind
+from axonflow_core.budgets.ledger import wall_us
 from axonflow_core.budgets.prices import VARIABLE
 from axonflow_core.budgets.terms import OnExceed, Period, Scope, usd
 from axonflow_core.config.values import BudgetConfig, RateLimits, TenantConfig
@@ -227,7 +228,9 @@ async def test_a_budget_without_room_is_a_402_that_the_sdk_reads(spending: Serve
 
 async def test_no_tenant_hears_how_much_is_in_a_budget_of_the_operator(tmp_path: Path) -> None:
     (tmp_path / "prices.yaml").write_text(PRICES)
-    of_all = BudgetConfig(scope=Scope.PROVIDER, of="echo", limit_usd=0.001_7, period=Period.DAILY)
+    of_all = BudgetConfig(
+        scope=Scope.PROVIDER, of="echo", limit_usd=0.001_7003, period=Period.DAILY
+    )
     each = BudgetConfig(scope=Scope.ORGANIZATION, limit_usd=0.001_8, period=Period.DAILY)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(VARIABLE, str(tmp_path / "prices.yaml"))
@@ -239,7 +242,7 @@ async def test_no_tenant_hears_how_much_is_in_a_budget_of_the_operator(tmp_path:
     assert (reply.status, reply.json["code"]) == (402, "budget_exceeded")
     assert reply.json["error"] == "The operator's budget all has no room for the call."
     assert reply.json["budget_info"].keys() == {"budget_id", "budget_name", "exceeded", "action"}
-    assert b"0017" not in reply.body
+    assert b"0017003" not in reply.body
     assert own.json["budget_info"]["limit_usd"] == 0.0018
 
 
@@ -264,7 +267,11 @@ async def test_refusals_and_alerts_are_counted_under_names_of_the_configuration(
     assert "nobody" not in page
 
 
-async def test_a_rate_without_room_is_a_429_with_the_time_to_wait(spending: Served) -> None:
+async def test_a_rate_without_room_is_a_429_with_the_time_to_wait(
+    spending: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_us = wall_us()
+    monkeypatch.setattr(spending.service.ledger, "now_us", lambda: at_us)  # of one minute
     first = await ask(spending, client="only-call")
     second = await ask(spending, client="only-call")
     assert (first.status, second.status) == (200, 429)
