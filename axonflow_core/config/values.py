@@ -16,7 +16,7 @@ from axonflow_core.config.faults import Fault, Place
 from axonflow_core.config.nodes import YAML_KEY, Section, section_of
 from axonflow_core.frozen import Unfit, frozen
 from axonflow_core.policy.masks import Redaction
-from axonflow_core.policy.rules import Action, OnError, Rule
+from axonflow_core.policy.rules import Action, OnError, Rule, VendorFetches
 from axonflow_core.policy.terms import NO_VARIABLES, PolicyVariables, Profile
 from axonflow_core.routing.rules import NO_MODELS, NamedModels, RoutingRules
 
@@ -211,6 +211,8 @@ class PoliciesConfig(PolicySection):
     """How long the detectors of third parties may search in one request, or one answer."""
     max_characters: int = field(default=8_388_608, kw_only=True, validator=validators.ge(1_024))
     """The longest request and the longest answer that are judged; longer ones are stopped."""
+    vendor_fetches: VendorFetches = field(default=VendorFetches.BLOCK, kw_only=True)
+    """What follows where a request would have its vendor fetch what stands at a URL."""
     clients: Mapping[str, PolicySection] = field(factory=dict, kw_only=True)
     """Id of a client -> what holds for its calls."""
     models: Mapping[str, PolicySection] = field(factory=dict, kw_only=True)

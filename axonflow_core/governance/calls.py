@@ -21,13 +21,14 @@ from axonflow_core.governance.choosing import (
     vault_of,
     wish_of,
 )
+from axonflow_core.governance.errands import stopped_errand
 from axonflow_core.governance.room import Room
 from axonflow_core.governance.screening import judged
 from axonflow_core.governance.shadows import Shadows
 from axonflow_core.governance.streams import GovernedStream
 from axonflow_core.governance.trail import GovernedCall, Outcome, Trail, code_of
 from axonflow_core.governance.vault import Vault
-from axonflow_core.messages import Completion, CompletionRequest, Usage
+from axonflow_core.messages import EMPTY, Completion, CompletionRequest, Usage
 from axonflow_core.policy.rules import Mode, Phase
 from axonflow_core.policy.terms import Surface
 from axonflow_core.provider import CompletionStream, ForwardedAnswer, Provider
@@ -264,6 +265,10 @@ class Governance:
         """The request as it is sent; None where none is."""
         if call.user:
             trail.user = await self._audit.pseudonym(call.caller.tenant, call.user)
+        fetches = self.policies.are_fetches_allowed
+        if errand := stopped_errand(call.request, is_fetching_allowed=fetches):
+            trail.decided(errand, EMPTY)
+            return None
         mode = call.prompt_mode
         request = await self._judged(policy, Phase.REQUEST, call.request, trail, vault, mode)
         if vault and request is not None:

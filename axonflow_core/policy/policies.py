@@ -17,6 +17,7 @@ from axonflow_core.detector_plugins import load_detectors
 from axonflow_core.policy.detectors import DETECTORS
 from axonflow_core.policy.engine import Policy
 from axonflow_core.policy.profiles import EVERYBODY, Scope, acting, rules_in, told
+from axonflow_core.policy.rules import VendorFetches
 from axonflow_core.policy.terms import Surface, Told
 from axonflow_core.routing.targets import matches
 
@@ -71,6 +72,12 @@ class Policies:
                 yield Scope(client=client, models=self._unknown, surface=surface)
             for key in self._models:
                 yield Scope(models=frozenset(((key,),)), surface=surface)
+
+    @property
+    def are_fetches_allowed(self) -> bool:
+        """Whether a request may have its vendor fetch what stands at a URL."""
+        config = self._config
+        return config is not None and config.vendor_fetches is VendorFetches.ALLOW
 
     @property
     def vary_by_model(self) -> bool:

@@ -53,6 +53,13 @@ class OnError(StrEnum):
     """The record says that it failed, and the others decide."""
 
 
+class VendorFetches(StrEnum):
+    """What follows where a request would have its vendor fetch what stands at a URL."""
+
+    BLOCK = "block"
+    ALLOW = "allow"
+
+
 CUSTOM = "custom"
 """The category of what rules of the configuration find."""
 POLICY_ERROR = "policy_error"
