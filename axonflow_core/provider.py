@@ -242,6 +242,8 @@ class NativeCall:
     """The operation it came in on: `invoke`, `converse`, `chat`."""
     request: Any
     """What the body says: a `CompletionRequest`, `EmbeddingRequest` or `RerankRequest`."""
+    model: str = ""
+    """The model that the client named, which another may answer for."""
     body: bytes | None = hidden(default=None)
     """The body as it came, byte for byte. It is sent only while `request` is what it says."""
     headers: Mapping[str, str] = field(default=EMPTY, repr=False)

@@ -223,7 +223,6 @@ def test_a_call_without_such_tools_has_no_such_report() -> None:
         ("conversation", "conv_1"),
         ("prompt", {"id": "pmpt_1"}),
         ("background", True),
-        ("store", True),
         ("include", ["message.output_text.logprobs"]),
         ("tool_choice", {"type": "web_search"}),
         ("tool_choice", {"type": "mcp", "server_label": "x"}),
@@ -238,7 +237,7 @@ def test_what_only_openais_server_can_keep_or_run_is_refused_by_name(
 
 @pytest.mark.parametrize(
     ("member", "value"),
-    [("previous_response_id", None), ("background", False), ("store", False), ("store", None)],
+    [("previous_response_id", None), ("background", False), ("store", True), ("store", None)],
 )
 def test_what_asks_for_nothing_kept_is_taken(member: str, value: Json) -> None:
     assert read(**{member: value}) == read()

@@ -28,11 +28,12 @@ from axonflow_core.codec import Codec
 from axonflow_core.codec.control_tokens import neutralise_control_tokens
 from axonflow_core.errors import AxonFlowError, DecodeError, ProviderError
 from axonflow_core.fitting import Fitted, fit
+from axonflow_core.fitting.betas import spared_betas
 from axonflow_core.frozen import evolve
 from axonflow_core.http.client import ByteStream, HttpClient, HttpResponse
 from axonflow_core.json import dumps, loads
 from axonflow_core.json_text import loads_answer
-from axonflow_core.messages import EMPTY, Completion, CompletionRequest, Receipt
+from axonflow_core.messages import EMPTY, Adjustment, Completion, CompletionRequest, Receipt
 from axonflow_core.provider import CompletionStream, ForwardedAnswer, NativeCall
 
 from .attempts import AttemptLog, Attempts
@@ -103,16 +104,26 @@ class Caller:
         self, native: NativeCall, route: Route, *, is_streamed: bool, timeout_s: float | None = None
     ) -> CompletionCall:
         """The call that sends a client's own body, byte for byte where its form is the model's and
-        its request is the one that was read from it; else as `prepare`."""
+        its request is the one that was read from it; else as `prepare`. A client knows the betas of
+        the model that it names: where another one answers, that one is spared those it lacks."""
         form, own = (native.codec.name, native.surface), (route.codec.name, route.surface.name)
-        if native.body is None or native.request != native.read_request or form != own:
+        request, spared = native.request, tuple[Adjustment, ...]()
+        if form == own and native.model != route.model:
+            request, spared = spared_betas(
+                request, route.codec, route.facts, self._settings.unsupported
+            )
+        if native.body is None or request != native.read_request or form != own:
             call = self.prepare(
-                native.request,
+                request,
                 route,
                 is_streamed=is_streamed,
                 timeout_s=timeout_s,
                 client=native.codec,
             )
+            if spared:
+                _log_adjustments(route, Fitted(request, spared))
+                told = (*spared, *call.fitted.adjustments)
+                call = evolve(call, fitted=evolve(call.fitted, adjustments=told))
             return self._with_headers(call, native)
         body = _addressed(native.body, route, is_streamed=is_streamed)
         call = self._call(route, Fitted(native.request), body, is_streamed, timeout_s)

@@ -43,9 +43,9 @@ from axonflow_core.http.asgi import (
     read_request,
 )
 from axonflow_core.json import dumps, loads
-from axonflow_core.messages import Json
+from axonflow_core.messages import EMPTY, Json
 
-from .calls import Call, Chunks, Handler, NativeAnswer, read_beside_loop
+from .calls import Call, Chunks, Handler, NativeAnswer, NativeStream, read_beside_loop
 from .credentials import Verifier
 from .operations import Framing, Operation
 from .pings import kept_alive
@@ -185,6 +185,7 @@ class _Reply:
         self.request_id = wire.new_request_id()
         self.framing: Framing | None = None
         self._last_write = asyncio.get_running_loop().time()
+        self._headers_of_stream: Mapping[str, str] = EMPTY
         self._has_chunks = False
         self._has_ended = False
 
@@ -199,9 +200,12 @@ class _Reply:
 
         return kept_alive(ping, lambda: self._last_write, self._wire.silence_s)
 
-    async def send(self, answer: NativeAnswer | Chunks) -> None:
+    async def send(self, answer: NativeAnswer | NativeStream | Chunks) -> None:
         if isinstance(answer, NativeAnswer):
             await self._whole(200, answer.headers, answer.body)
+        elif isinstance(answer, NativeStream):
+            self._headers_of_stream = answer.headers
+            await self._stream(answer.chunks)
         else:
             await self._stream(answer)
 
@@ -241,8 +245,8 @@ class _Reply:
     async def _begin(self, framing: Framing) -> None:
         """The status line, where it has not left."""
         if not self._writer.has_started:
-            headers = {"content-type": framing.content_type, **framing.headers}
-            await self._writer.start(200, self._headers(headers))
+            own = {"content-type": framing.content_type, **framing.headers}
+            await self._writer.start(200, self._headers({**self._headers_of_stream, **own}))
 
     def _headers(self, headers: Mapping[str, str]) -> Mapping[str, str]:
         return {self._wire.request_id_header: self.request_id, **self._wire.headers, **headers}

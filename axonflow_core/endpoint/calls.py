@@ -93,4 +93,14 @@ class NativeAnswer:
 Chunks: TypeAlias = AsyncGenerator[tuple[Json | bytes, ...], None]
 """The dialect's chunks in order, those of one network read together; a ready frame is bytes. The
 generator is closed as soon as the client has left."""
-Handler: TypeAlias = Callable[[Call], Awaitable[NativeAnswer | Chunks]]
+
+
+@frozen
+class NativeStream:
+    """A streamed answer, and the headers that go with it."""
+
+    chunks: Chunks
+    headers: Mapping[str, str] = EMPTY
+
+
+Handler: TypeAlias = Callable[[Call], Awaitable[NativeAnswer | NativeStream | Chunks]]

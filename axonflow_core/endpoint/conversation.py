@@ -27,7 +27,7 @@ from axonflow_core.codec import ModelFacts, StreamContext
 from axonflow_core.codec.record import has_pattern
 from axonflow_core.codec.unary import Unary
 from axonflow_core.frozen import frozen
-from axonflow_core.messages import Completion, CompletionRequest, Json
+from axonflow_core.messages import Adjustment, Completion, CompletionRequest, Json
 from axonflow_core.provider import CompletionStream, ForwardedAnswer, NativeCall
 from axonflow_core.stream import Batch, Started, StreamEvent, TextDelta
 
@@ -58,6 +58,11 @@ class Conversation:
         return self.call.is_streamed
 
     @property
+    def unmet(self) -> tuple[Adjustment, ...]:
+        """What of the body is not done, whatever model answers."""
+        return self.form.unmet(self.call.json)
+
+    @property
     def is_in_pieces(self) -> bool:
         """Whether the stream comes piece by piece: some families ask for that in the body, and get
         the whole answer in one chunk otherwise."""
@@ -72,6 +77,7 @@ class Conversation:
             codec=self.codec,
             surface=self.surface,
             request=self.request,
+            model=self.call.model,
             body=self.call.forwardable,
             headers=self.form.request_headers(self.call.headers),
         )
@@ -158,6 +164,7 @@ class UnaryCall(Generic[Q, A]):
             codec=self.codec,
             surface=self.surface,
             request=self.request,
+            model=self.call.model,
             body=self.call.forwardable,
             headers=self.form.request_headers(self.call.headers),
             is_counted=self.call.operation.kind is Kind.COUNT,

@@ -16,7 +16,7 @@ from axonflow_core.codec import ModelFacts, StreamContext
 from axonflow_core.codec.record import StreamEncoder, encoded_answer
 from axonflow_core.dialects.openai_responses import CODEC, Asked, ResponseEncoder, encode_response
 from axonflow_core.frozen import evolve
-from axonflow_core.messages import Completion, Json
+from axonflow_core.messages import Adjustment, Completion, Json
 
 from .framings import NAMED_SSE, named_sse
 from .openai_chat import TRANSPORT_MEMBERS
@@ -75,8 +75,18 @@ def _whole_as_asked(completion: Completion, body: Any) -> Json:
     return encoded_answer(CODEC.name, encode, completion, ModelFacts())
 
 
+def _unmet(body: Json) -> tuple[Adjustment, ...]:
+    """OpenAI stores a response unless it is told not to."""
+    return () if body.get("store") is False else (_NOT_STORED,)
+
+
+_NOT_STORED = Adjustment("store", "not stored", "this server keeps no responses")
 FORM = AnswerForm(
-    stream_encoder=_encoder, as_asked=_as_asked, whole_as_asked=_whole_as_asked, tells_stops=True
+    stream_encoder=_encoder,
+    as_asked=_as_asked,
+    whole_as_asked=_whole_as_asked,
+    tells_stops=True,
+    unmet=_unmet,
 )
 
 

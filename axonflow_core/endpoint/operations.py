@@ -11,7 +11,7 @@ from attrs import field
 
 from axonflow_core.codec import ModelFacts, StreamContext
 from axonflow_core.frozen import frozen
-from axonflow_core.messages import EMPTY, Completion, Json
+from axonflow_core.messages import EMPTY, Adjustment, Completion, Json
 from axonflow_core.stream import Batch
 
 if TYPE_CHECKING:
@@ -96,6 +96,10 @@ def _unchanged(encoder: Encoder, body: Json) -> Encoder:
     return encoder
 
 
+def _nothing(body: Json) -> tuple[Adjustment, ...]:
+    return ()
+
+
 def _always(body: Json) -> bool:
     return True
 
@@ -120,6 +124,8 @@ class AnswerForm:
     tells_stops: bool = False
     """Whether a stream that a policy stops in the middle ends with an error. Else its last event
     says so, in the dialect's word for it."""
+    unmet: Callable[[Json], tuple[Adjustment, ...]] = _nothing
+    """What of the body of a request is not done, whatever model answers."""
     request_headers: Callable[[Mapping[str, str]], Mapping[str, str]] = _as_they_are
     """Of the headers of a call those that go on with its body."""
     answer_headers: Callable[[Mapping[str, str]], Mapping[str, str]] = _none_of_them

@@ -14,12 +14,13 @@ inputs are not permitted"), November 2026.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 
 from axonflow_core.codec import Codec, ModelFacts
 from axonflow_core.codec.json_members import unknown_members
 from axonflow_core.frozen import evolve
 from axonflow_core.messages import (
+    Adjustment,
     BuiltinTool,
     CachePoint,
     CompletionRequest,
@@ -62,6 +63,36 @@ def fit_betas(request: CompletionRequest, model: Model) -> CompletionRequest:
     return _fitted(request, model)
 
 
+def spared_betas(
+    request: CompletionRequest, codec: Codec, facts: ModelFacts, unsupported: Unsupported
+) -> tuple[CompletionRequest, tuple[Adjustment, ...]]:
+    """The same for one of the service's own clients, which knew the betas of another model than the
+    one that answers; and what became of them. Without foreign betas it is the request itself."""
+    if not foreign_betas(request, facts):
+        return request, ()
+    model = Model(codec, facts, unsupported, is_streamed=False)
+    return _fitted(request, model), tuple(model.adjustments)
+
+
+def foreign_betas(request: CompletionRequest, facts: ModelFacts) -> list[str]:
+    """The betas of a request for which the service would refuse it."""
+    if facts.betas is None or BETAS not in request.options:
+        return []
+    betas = _named(request)
+    kept = _taken(betas, facts.betas)
+    return [beta for beta in betas if not {beta, *_ON_CLOUDS.get(beta, ())} & {*kept}]
+
+
+def _named(request: CompletionRequest) -> list[str]:
+    named = request.options.get(BETAS)
+    return [beta for beta in named if isinstance(beta, str)] if isinstance(named, list) else []
+
+
+def _taken(betas: Iterable[str], taken: Container[str]) -> list[str]:
+    """Those that the service takes, by the names that it has for them."""
+    return [beta for beta in dict.fromkeys(_as_clouds_name(betas)) if beta in taken]
+
+
 def with_taken_betas(
     request: CompletionRequest, codec: Codec, facts: ModelFacts
 ) -> CompletionRequest:
@@ -73,11 +104,9 @@ def _fitted(request: CompletionRequest, model: Model) -> CompletionRequest:
     taken = model.facts.betas
     if taken is None:
         return request
-    named = request.options.get(BETAS)
-    betas = [beta for beta in named if isinstance(beta, str)] if isinstance(named, list) else []
-    kept = [beta for beta in dict.fromkeys(_as_clouds_name(betas)) if beta in taken]
-    left = [beta for beta in betas if not {beta, *_ON_CLOUDS.get(beta, ())} & {*kept}]
-    if left:
+    betas = _named(request)
+    kept = _taken(betas, taken)
+    if left := foreign_betas(request, model.facts):
         why = f"{model.name} is served without: {', '.join(beta[:60] for beta in left)}"
         model.drops(BETAS, f"{len(left)} of {len(betas)} not sent", why)
     options = unknown_members(request.options, frozenset({BETAS}))

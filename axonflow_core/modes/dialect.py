@@ -13,7 +13,7 @@ from typing import Any
 
 from axonflow_core.budgets.refusals import Refusal
 from axonflow_core.codec import StreamContext
-from axonflow_core.endpoint.calls import Chunks, NativeAnswer
+from axonflow_core.endpoint.calls import NativeAnswer, NativeStream
 from axonflow_core.endpoint.conversation import Conversation, UnaryCall
 from axonflow_core.errors import PolicyBlocked, Throttled
 from axonflow_core.frozen import evolve
@@ -23,6 +23,7 @@ from axonflow_core.governance.trail import GovernedCall, Outcome
 from axonflow_core.messages import Completion
 from axonflow_core.provider import CompletionStream, ForwardedAnswer
 
+from .adjusted import header_of
 from .telling import TellingStream
 
 MODE = "dialect"
@@ -30,7 +31,7 @@ MODE = "dialect"
 
 async def conversed(
     governance: Governance, caller: Caller, asked: Conversation, *, timeout_s: float
-) -> NativeAnswer | Chunks:
+) -> NativeAnswer | NativeStream:
     """The answer to a conversation, on record. Raises why there is none: `PolicyBlocked`, the error
     of the call, `AuditError`."""
     call = governed_call(caller, asked, timeout_s)
@@ -39,12 +40,16 @@ async def conversed(
         stream = await governance.stream(call)
         if isinstance(stream, CompletionStream):
             told = TellingStream(stream, _reason_of, is_always=asked.form.tells_stops)
-            return asked.chunks(context, told, is_renamed=True)
+            chunks = asked.chunks(context, told, is_renamed=True)
+            return NativeStream(chunks, header_of((*asked.unmet, *stream.adjustments)))
         raise _reason_of(stream)
     outcome = await governance.complete(call)
     if outcome.forwarded is None:
         raise _reason_of(outcome)
-    return asked.forwarded(_named(outcome.forwarded, context))
+    forwarded = _named(outcome.forwarded, context)
+    answer = asked.forwarded(forwarded)
+    adjusted = header_of((*asked.unmet, *forwarded.answer.adjustments))
+    return evolve(answer, headers={**answer.headers, **adjusted}) if adjusted else answer
 
 
 async def measured(

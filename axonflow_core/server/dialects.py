@@ -12,7 +12,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from axonflow_core.config.values import Config, Role
-from axonflow_core.endpoint.calls import Call, Chunks, Handler, NativeAnswer, read_beside_loop
+from axonflow_core.endpoint.calls import (
+    Call,
+    Handler,
+    NativeAnswer,
+    NativeStream,
+    read_beside_loop,
+)
 from axonflow_core.endpoint.conversation import Conversation
 from axonflow_core.endpoint.credentials import Presented
 from axonflow_core.endpoint.ingress import Ingress
@@ -85,7 +91,7 @@ class Dialects:
         return Served(ingress.wire, app)
 
     def _handler(self, ingress: Ingress) -> Handler:
-        async def answered(call: Call) -> NativeAnswer | Chunks:
+        async def answered(call: Call) -> NativeAnswer | NativeStream:
             caller = self._clients.caller(call.caller)
             if Role.CALL not in caller.roles:
                 raise NotAllowed(f"the client {caller.client} has not the role {Role.CALL}")

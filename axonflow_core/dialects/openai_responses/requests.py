@@ -7,9 +7,8 @@
      "store": false, "include": ["reasoning.encrypted_content"], "stream": true}
 
 What needs something that OpenAI's server keeps (`previous_response_id`, `conversation`, `prompt`,
-`background`, an answer to be stored) is refused by name: the call would be another without it.
-`store` that is absent asks for nothing here, though OpenAI stores then: clients that never ask for
-the answer again leave it out.
+`background`) is refused by name: the call would be another without it. `store` changes no answer,
+and OpenAI stores where it is absent: it is left out, and every answer says `store: false`.
 
 Source: OpenAI's API reference, "Create a model response", and openai-python 3.57
 (`types/responses/response_create_params`), November 2026; what Codex 0.171.0 sends, recorded on
@@ -40,7 +39,6 @@ KEPT_BY_OPENAI: Mapping[str, tuple[Json, ...]] = {
     "conversation": (),
     "prompt": (),
     "background": (False,),
-    "store": (False,),
 }
 """Member that needs what OpenAI's server keeps -> the values that ask for nothing of the kind."""
 _INSTEAD: Mapping[str, str] = {
@@ -48,7 +46,6 @@ _INSTEAD: Mapping[str, str] = {
     "conversation": "send the items of the conversation in `input`",
     "prompt": "send the text of the prompt",
     "background": "leave it out and wait for the answer, or stream it",
-    "store": "leave it out, or send `store: false`",
 }
 
 DROPPABLE_OPTIONS = frozenset(
@@ -62,7 +59,7 @@ _NAMED = frozenset(
     "input instructions tools tool_choice parallel_tool_calls max_output_tokens temperature top_p "
     "reasoning text metadata service_tier include".split()
 )
-DOCUMENTED = _NAMED | OPTIONS | KEPT_BY_OPENAI.keys()
+DOCUMENTED = _NAMED | OPTIONS | KEPT_BY_OPENAI.keys() | {"store"}
 """Every member of a request that the reference names, but for what belongs to transport."""
 _LOGPROBS = "message.output_text.logprobs"
 
