@@ -5,12 +5,16 @@ Each module is skipped by name where its client is not installed.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
 from attrs import field, frozen
 
 from tests.together.drop_in import DIALECTS, FURTHER_DIALECTS, SECRET, drop_in
+
+# LiteLLM asks the network for prices when it is imported, three times, unless it is told not to.
+os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 
 RULES = [
     {"result": "rain", "answer": "Take an umbrella."},
