@@ -23,7 +23,7 @@ from axonflow_core.governance.choosing import (
 )
 from axonflow_core.governance.errands import stopped_errand
 from axonflow_core.governance.room import Room
-from axonflow_core.governance.screening import judged
+from axonflow_core.governance.screening import judged, restored
 from axonflow_core.governance.shadows import Shadows
 from axonflow_core.governance.streams import GovernedStream
 from axonflow_core.governance.trail import GovernedCall, Outcome, Trail, code_of
@@ -244,7 +244,7 @@ class Governance:
         passed: Completion | None = answer
         if policy.is_on(Phase.ANSWER):
             passed = await self._judged(policy, Phase.ANSWER, answer, trail)
-        return vault.in_value(passed) if vault and passed is not None else passed
+        return await restored(vault, passed) if vault and passed is not None else passed
 
     async def _streamed(
         self, call: GovernedCall, request: CompletionRequest, plan: Plan, chose: Tell

@@ -88,6 +88,13 @@ async def judged(
     return screened.judge(policy, phase, write)
 
 
+async def restored(vault: Vault, answer: T) -> T:
+    """The answer, with what `vault` has placeholders for in their place."""
+    if _is_long(answer):
+        return await asyncio.to_thread(vault.in_value, answer)
+    return vault.in_value(answer)
+
+
 async def evaluated(
     policy: Policy, phase: Phase, parts: Mapping[str, str], modes: Mapping[str, Mode] = EMPTY
 ) -> Decision:
@@ -97,7 +104,15 @@ async def evaluated(
     return policy.evaluate(phase, parts, modes)
 
 
-def _is_much(texts: Mapping[str, str], modes: Mapping[str, Mode]) -> bool:
+def _is_long(value: object) -> bool:
+    """Whether the texts of a value are much."""
+    try:
+        return _is_much(dict(screened_texts(value, most=MAX_TEXTS_ON_LOOP).texts))
+    except TooManyTexts:
+        return True
+
+
+def _is_much(texts: Mapping[Any, str], modes: Mapping[str, Mode] = EMPTY) -> bool:
     if len(texts) > MAX_TEXTS_ON_LOOP or Mode.SQL in modes.values():
         return True
     return sum(map(_weight_of, texts.values())) > MAX_CHARACTERS_ON_LOOP

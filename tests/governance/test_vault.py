@@ -6,6 +6,7 @@ import copy
 import json
 import pickle
 import re
+import threading
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from axonflow_core.config.values import PoliciesConfig, PolicySection
 from axonflow_core.frozen import evolve
+from axonflow_core.governance.screening import MAX_CHARACTERS_ON_LOOP, restored
 from axonflow_core.governance.vault import Vault
 from axonflow_core.messages import (
     Completion,
@@ -75,6 +77,16 @@ def said(request: CompletionRequest) -> str:
 
 
 # ── what the model gets ───────────────────────────────────────────────────────────────────────────
+
+
+class Noting:
+    """A vault that restores nothing, and knows in which thread."""
+
+    thread = 0
+
+    def in_value(self, value: Completion) -> Completion:
+        self.thread = threading.get_ident()
+        return value
 
 
 async def test_a_model_gets_placeholders_and_the_user_what_they_stand_for() -> None:
@@ -157,6 +169,15 @@ async def test_what_is_blocked_is_blocked_and_nothing_has_a_placeholder() -> Non
     outcome = await governed.complete(f"{ANN} has 123-45-6789")
     assert outcome.verdict is Verdict.BLOCKED
     assert governed.provider.asked == []
+
+
+@pytest.mark.parametrize("length", [MAX_CHARACTERS_ON_LOOP, MAX_CHARACTERS_ON_LOOP + 1])
+async def test_a_long_answer_is_restored_beside_the_event_loop(length: int) -> None:
+    vault: Any = Noting()
+    answer = Completion((Text("a" * length),))
+    assert await restored(vault, answer) is answer
+    is_beside = vault.thread != threading.get_ident()
+    assert is_beside == (length > MAX_CHARACTERS_ON_LOOP)
 
 
 async def test_a_policy_that_masks_restores_nothing() -> None:
