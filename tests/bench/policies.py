@@ -4,7 +4,8 @@ warm       CPU time of one text in a process that has searched it before
 cold       the first text of a new process whose policy is built, by kinds of text; and what its
            memory grows by, over all of them
 hostile    the detectors that a megabyte made against one of them takes longest, each with its text
-event loop the longest that a loop waits for its turn while a text is judged off it
+event loop the longest that a loop waits for its turn while a text is judged off it; and what keeps
+           it from its turn while a whole request is governed, of many kinds (`turns`)
 """
 
 from __future__ import annotations
@@ -65,6 +66,10 @@ def measure() -> Iterator[Row]:
         yield _row(f"hostile, 1 MB, {name}", [us], HOSTILE_US)
     for name, text in FULL.items():
         yield _row(f"event loop, 1 MB, {name}", [lag_us(noise.repeated(text, MB))], LAG_US)
+    from . import turns  # a cold process has none of what serves
+
+    for name, stretches in turns.measured().items():
+        yield _row(f"event loop, request, {name}", [max(stretches)], LAG_US)
 
 
 def _row(name: str, ours: Sequence[float], allowed: float, unit: str = "us") -> Row:

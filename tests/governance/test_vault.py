@@ -22,6 +22,7 @@ from axonflow_core.messages import (
     CompletionRequest,
     OutputSchema,
     Reasoning,
+    StopReason,
     Text,
     ToolUse,
     assistant,
@@ -174,7 +175,7 @@ async def test_what_is_blocked_is_blocked_and_nothing_has_a_placeholder() -> Non
 @pytest.mark.parametrize("length", [MAX_CHARACTERS_ON_LOOP, MAX_CHARACTERS_ON_LOOP + 1])
 async def test_a_long_answer_is_restored_beside_the_event_loop(length: int) -> None:
     vault: Any = Noting()
-    answer = Completion((Text("a" * length),))
+    answer = Completion((Text("a" * length),), StopReason.END_TURN)
     assert await restored(vault, answer) is answer
     is_beside = vault.thread != threading.get_ident()
     assert is_beside == (length > MAX_CHARACTERS_ON_LOOP)
