@@ -75,6 +75,7 @@ class FramePerRead:
     """A frame reader for networks that never cut an event."""
 
     consumed_bytes = 0
+    fault = None
 
     def feed(self, data: bytes) -> list[SseEvent]:
         events = data.decode("utf-8", "replace").split("\n\n")

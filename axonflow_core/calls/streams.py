@@ -58,11 +58,13 @@ class DecodedStream(CompletionStream):
         surface, route = call.route.surface, call.route
         self._http = http
         self._fitted = call.fitted.stream()
+        self._fit = None if self._fitted.is_identity else self._fitted.fit
         self._started = call.started
         self._address = route.address
         self._new_frame_reader = surface.frame_reader
         self._frames = surface.frame_reader()
         self._chunks = surface.chunk_reader(route.codec, route.facts)
+        self._feed = self._chunks.feed
         self._read_frame = surface.read_frame
         self._is_native = call.is_native
         self._has_ended = False
@@ -118,16 +120,15 @@ class DecodedStream(CompletionStream):
     def _decode(self, data: bytes) -> tuple[Batch, ...]:
         """What the frames in `data` say. A fault waits until the caller has what came before it."""
         batches: list[Batch] = []
-        read_frame, feed, address = self._read_frame, self._chunks.feed, self._address
-        request_id = self._request_id
-        fit = None if self._fitted.is_identity else self._fitted.fit
+        frames, read_frame, feed, fit = self._frames, self._read_frame, self._feed, self._fit
+        address, request_id = self._address, self._request_id
         try:
-            for frame in self._frames.feed(data):
+            for frame in frames.feed(data):
                 batch = feed(read_frame(frame, model=address, request_id=request_id))
                 if batch and type(batch[-1]) is Ended:
                     batch = self._ended(batch)
                 batches.append(batch if fit is None else fit(batch))
-            self._frames.feed(b"")  # raises what is wrong after these frames
+            self._fault = frames.fault
         except AxonFlowError as fault:
             self._fault = fault
         self._bytes_left -= len(data)

@@ -9,6 +9,7 @@ from attrs import field
 
 from axonflow_core.codec import Codec, ModelFacts
 from axonflow_core.codec.json_members import unknown_members
+from axonflow_core.errors import AxonFlowError
 from axonflow_core.framing.ndjson import NdjsonDecoder
 from axonflow_core.framing.sse import SseDecoder, SseEvent
 from axonflow_core.frozen import frozen
@@ -47,8 +48,12 @@ class FrameReader(Protocol):
     """What cuts the bytes of a stream into frames, for every way in which they arrive."""
 
     def feed(self, data: bytes, /) -> Sequence[Any]:
-        """The frames that `data` completes. What is wrong after a frame is raised by the next
-        call, once the caller has the frames before it."""
+        """The frames that `data` completes."""
+        ...
+
+    @property
+    def fault(self) -> AxonFlowError | None:
+        """What is wrong after the frames that were handed out. The next call raises it."""
         ...
 
     def finish(self) -> None:

@@ -23,20 +23,21 @@ class NdjsonDecoder:
         self._left: list[bytes] = []  # an unended line, as it arrived
         self._left_bytes = 0
         self._fed_bytes = 0
-        self._fault: DecodeError | None = None
+        self.fault: DecodeError | None = None
+        """What is wrong after what was handed out; the next call raises it."""
 
     def feed(self, data: bytes) -> list[Json]:
         """Every value whose line `data` ends. `DecodeError` for a line that is no JSON or too
         long, raised by the next call where values precede it."""
-        if self._fault is not None:
-            raise self._fault
+        if self.fault is not None:
+            raise self.fault
         self._fed_bytes += len(data)
         values: list[Json] = []
         try:
             for line in self._lines(data):
                 values.append(_value(line))  # noqa: PERF401 - what precedes a fault is kept
         except DecodeError as fault:
-            self._fault = fault
+            self.fault = fault
             if not values:
                 raise
         return values
@@ -59,8 +60,8 @@ class NdjsonDecoder:
 
     def finish(self) -> None:
         """There are no more bytes. `TruncatedStream` when they ended in the middle of a line."""
-        if self._fault is not None:
-            raise self._fault
+        if self.fault is not None:
+            raise self.fault
         left = b"".join(self._left)
         if left.strip():
             raise TruncatedStream(

@@ -68,29 +68,30 @@ class SseDecoder:
         self._is_first = True
         self._awaits_lf = False  # the last line was ended by CR: an LF may belong to it
         self._fed_bytes = 0
-        self._fault: DecodeError | None = None
+        self.fault: DecodeError | None = None
+        """What is wrong after what was handed out; the next call raises it."""
         self.consumed_bytes = 0
         """How many bytes of the stream stand in events that were handed out."""
 
     def feed(self, data: bytes) -> list[SseEvent]:
         """Every event that `data` completes. `DecodeError` for what is no UTF-8 or too long,
         raised by the next call where events precede it."""
-        if self._fault is not None:
-            raise self._fault
+        if self.fault is not None:
+            raise self.fault
         self._fed_bytes += len(data)
         events: list[SseEvent] = []
         try:
             self._read_lines(data, events)
         except DecodeError as fault:
-            self._fault = fault
+            self.fault = fault
             if not events:
                 raise
         return events
 
     def finish(self) -> None:
         """There are no more bytes. An event that was not ended is dropped."""
-        if self._fault is not None:
-            raise self._fault
+        if self.fault is not None:
+            raise self.fault
 
     def _read_lines(self, data: bytes, events: list[SseEvent]) -> None:
         if self._awaits_lf and data:

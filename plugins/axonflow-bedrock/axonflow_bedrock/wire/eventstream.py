@@ -87,15 +87,16 @@ class FrameDecoder:
         """How many bytes must be there before a look at them is worth it."""
         self._offset = 0
         """Where in the stream the next frame begins."""
-        self._fault: DecodeError | None = None
+        self.fault: DecodeError | None = None
+        """What is wrong after what was handed out; the next call raises it."""
         self._headers_bytes = b""
         self._headers: Mapping[str, HeaderValue] = {}
 
     def feed(self, data: bytes) -> list[Frame]:
         """Every frame that `data` completes. `DecodeError` says at which byte of the stream the
         fault is."""
-        if self._fault is not None:
-            raise self._fault
+        if self.fault is not None:
+            raise self.fault
         if self._left or len(data) < self._wanted:
             self._left += data
             if len(self._left) < self._wanted:
@@ -106,7 +107,7 @@ class FrameDecoder:
         try:
             rest = self._cut(data, frames)
         except DecodeError as fault:
-            self._fault = fault
+            self.fault = fault
             if not frames:
                 raise
             return frames
@@ -122,8 +123,8 @@ class FrameDecoder:
     def finish(self) -> None:
         """The transport has nothing more. `TruncatedStream` when it stopped in the middle of a
         frame."""
-        if self._fault is not None:
-            raise self._fault
+        if self.fault is not None:
+            raise self.fault
         if self._left:
             arrived = len(self._left)
             raise TruncatedStream(
