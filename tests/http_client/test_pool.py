@@ -15,6 +15,7 @@ from .peers import (
     CHUNKED,
     OK,
     Authority,
+    Peer,
     Proxy,
     always,
     hang_up,
@@ -93,13 +94,20 @@ async def test_a_place_is_free_again_whatever_ended_the_call(transport: Transpor
 
 async def test_whoever_gave_up_waiting_is_passed_over() -> None:
     transport = Transport(max_connections=1)
-    async with serving(always(0.1, OK)) as peer:
+    may_answer = asyncio.Event()
+
+    async def answer(peer: Peer, writer: asyncio.StreamWriter, number: int) -> None:
+        await may_answer.wait()
+        writer.write(OK)
+
+    async with serving(answer) as peer:
         first = asyncio.create_task(transport.send(peer.request()))
         await asyncio.sleep(0.01)
         late = asyncio.create_task(transport.send(peer.request(first_byte_s=0.02)))
         patient = asyncio.create_task(transport.send(peer.request()))
         with pytest.raises(ProviderTimeout, match="the pool of 1 is full"):
             await late
+        may_answer.set()
         assert [(await call).body for call in (first, patient)] == [b"ok", b"ok"]
         assert taken(transport) == 0
         await transport.aclose()
