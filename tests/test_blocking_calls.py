@@ -20,7 +20,7 @@ import pytest
 import toy_chat
 from attrs import evolve
 from chat_server import ChatServer, runtime_at
-from on_time import ends_within, wait_until
+from on_time import GUARD_S, ends_within, wait_until
 
 from axonflow_core import waiting
 from axonflow_core.blocking import BlockingRuntime
@@ -231,7 +231,7 @@ def test_a_stream_that_is_left_closes_its_connection_and_frees_its_place(
     gc.collect()
 
     wait_until(lambda: server.open_connections == 0)
-    assert runtime.complete("hi", timeout=2).text == "hi"  # in the only place there is
+    assert runtime.complete("hi", timeout=GUARD_S).text == "hi"  # in the only place there is
     runtime.close()
 
 
@@ -254,7 +254,7 @@ def test_closing_from_another_thread_ends_calls_that_wait(server: ChatServer) ->
         with pytest.raises(TruncatedStream, match="this program closed the stream"):
             list(stream)
         with pytest.raises(Unavailable, match="this runtime was closed"):
-            waits.result(timeout=3)
+            waits.result(timeout=GUARD_S)
 
     wait_until(lambda: server.open_connections == 0)
     with pytest.raises(RequestError, match="this runtime is closed"):
@@ -309,6 +309,21 @@ def interrupt() -> Iterator[Callable[[float], None]]:
     signal.signal(signal.SIGALRM, before)
 
 
+@pytest.fixture
+def interrupt_when(interrupt: object) -> Callable[[Callable[[], object]], None]:
+    """Raises `Interrupted` in the main thread once something is so."""
+    main = threading.get_ident()
+
+    def ring_when(is_true: Callable[[], object]) -> None:
+        def ring() -> None:
+            wait_until(is_true)
+            signal.pthread_kill(main, signal.SIGALRM)
+
+        threading.Thread(target=ring).start()
+
+    return ring_when
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.sampled(4)
 @pytest.mark.parametrize("seed", range(4))
@@ -345,9 +360,11 @@ def test_an_interrupt_at_any_moment_leaves_no_place_taken(
 
 
 def test_an_interrupted_wait_ends_at_once_and_cancels_the_call(
-    server: ChatServer, runtime: BlockingRuntime, interrupt: Callable[[float], None]
+    server: ChatServer,
+    runtime: BlockingRuntime,
+    interrupt_when: Callable[[Callable[[], object]], None],
 ) -> None:
-    interrupt(0.1)
+    interrupt_when(lambda: server.questions)
 
     with ends_within(0.4), pytest.raises(Interrupted):
         runtime.complete("never")
@@ -356,11 +373,11 @@ def test_an_interrupted_wait_ends_at_once_and_cancels_the_call(
 
 
 def test_an_interrupt_cancels_all_of_many_calls_upstream(
-    server: ChatServer, interrupt: Callable[[float], None]
+    server: ChatServer, interrupt_when: Callable[[Callable[[], object]], None]
 ) -> None:
     runtime = runtime_at(server.url)
     asking = [lambda: runtime.complete("never") for _ in range(6)]
-    interrupt(0.2)
+    interrupt_when(lambda: len(server.questions) == 4)
 
     with ends_within(0.5), pytest.raises(Interrupted):
         waiting.drive(waiting.in_order(asking, 4))
@@ -371,16 +388,22 @@ def test_an_interrupt_cancels_all_of_many_calls_upstream(
 
 
 def test_an_interrupted_pause_before_another_attempt_ends_at_once(
-    interrupt: Callable[[float], None],
+    interrupt_when: Callable[[Callable[[], object]], None],
 ) -> None:
-    interrupt(0.1)
+    begun = threading.Event()
+
+    async def pause() -> None:
+        begun.set()
+        await waiting.sleep(20)
+
+    interrupt_when(begun.is_set)
 
     with ends_within(0.4), pytest.raises(Interrupted):
-        waiting.drive(waiting.sleep(20))
+        waiting.drive(pause())
 
 
 def test_an_interrupted_search_for_credentials_ends_at_once_and_serves_the_next_call(
-    interrupt: Callable[[float], None],
+    interrupt_when: Callable[[Callable[[], object]], None],
 ) -> None:
     is_found, searches = threading.Event(), []
 
@@ -390,7 +413,7 @@ def test_an_interrupted_search_for_credentials_ends_at_once_and_serves_the_next_
         return "keys"
 
     work = waiting.SharedWork(search)
-    interrupt(0.1)
+    interrupt_when(lambda: searches)
     with ends_within(0.4), pytest.raises(Interrupted):
         waiting.drive(work.result())
 
@@ -402,7 +425,7 @@ def test_an_interrupted_search_for_credentials_ends_at_once_and_serves_the_next_
 # ── forks and exits ───────────────────────────────────────────────────────────────────────────────
 
 
-def in_child(work: Callable[[], object], within_s: float = 10.0) -> str:
+def in_child(work: Callable[[], object], within_s: float = GUARD_S) -> str:
     """What `work` returns in a forked process, as text; what it raises, by name."""
     reader, writer = os.pipe()
     child = os.fork()
@@ -490,7 +513,7 @@ def test_closing_in_the_child_leaves_a_call_of_another_thread_its_answer(
         wait_until(lambda: server.open_connections == 1)
 
         assert in_child(lambda: runtime.close() or "closed") == "closed"
-        assert answer.result(5).text == "slowly one two three four five six"
+        assert answer.result(GUARD_S).text == "slowly one two three four five six"
 
 
 def test_a_transport_that_was_closed_before_the_fork_is_closed_in_the_child(
@@ -567,7 +590,7 @@ def test_a_program_that_ends_is_not_held_up(name: str) -> None:
         [sys.executable, "-W", "error", "-c", program],
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=GUARD_S,
         check=False,
     )
 
@@ -590,7 +613,7 @@ threading.Thread(target=close).start()
         [sys.executable, "-c", PROGRAM.format(tests=str(ROOT), body=body)],
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=GUARD_S,
         check=False,
     )
 

@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 
 import click
 import pytest
+from on_time import GUARD_S
 
 from axonflow_core import errors
 from axonflow_core.cli import axonflow
@@ -47,7 +48,7 @@ def run(tmp_path: Path, environment_of: Callable[..., Mapping[str, str]]) -> Run
             capture_output=True,
             text=True,
             check=False,
-            timeout=30,
+            timeout=GUARD_S,
         )
         sys.stdout.write(finished.stdout + finished.stderr)  # where planted secrets are looked for
         return finished
@@ -273,7 +274,7 @@ def test_ctrl_c_leaves_what_was_received_and_exits_with_130(
     with subprocess.Popen(command, cwd=tmp_path, env=environment_of(), **pipes) as process:
         received = os.read(process.stdout.fileno(), 100)  # type: ignore[union-attr]
         process.send_signal(signal.SIGINT)
-        rest, said = process.communicate(timeout=5)
+        rest, said = process.communicate(timeout=GUARD_S)
     assert received + rest == b"partial text\n"
     assert (process.returncode, said.strip()) == (130, b"interrupted")
 
@@ -502,7 +503,12 @@ def test_a_terminal_gets_colour_unless_it_says_no(
     ours, theirs = pty.openpty()
     environment = environment_of({"TERM": "xterm", **more})
     subprocess.run(
-        [*COMMAND, "plugins"], cwd=tmp_path, env=environment, stdout=theirs, check=True, timeout=30
+        [*COMMAND, "plugins"],
+        cwd=tmp_path,
+        env=environment,
+        stdout=theirs,
+        check=True,
+        timeout=GUARD_S,
     )
     os.close(theirs)
     shown = os.read(ours, 100_000).decode()

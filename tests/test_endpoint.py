@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 import pytest
+from on_time import GUARD_S
 from toy_wire import KEY, WIRE, Client, Reply, asked
 
 from axonflow_core.codec import StreamContext
@@ -512,7 +513,7 @@ def test_a_client_that_leaves_cancels_the_handler_and_closes_its_chunks(
         response.readline()
         assert not is_closed.is_set()
 
-    assert is_closed.wait(5)
+    assert is_closed.wait(GUARD_S)
 
 
 # ── a vendor's own errors ─────────────────────────────────────────────────────────────────────────

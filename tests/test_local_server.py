@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from on_time import ends_within
+from on_time import GUARD_S, ends_within
 
 from axonflow_core.errors import ConfigError
 from axonflow_core.http.local_server import Server
@@ -49,7 +49,7 @@ class EndlessStream:
 
 
 def get(base_url: str) -> bytes:
-    connection = HTTPConnection(urlsplit(base_url).netloc, timeout=5)
+    connection = HTTPConnection(urlsplit(base_url).netloc, timeout=GUARD_S)
     connection.request("GET", "/")
     data = connection.getresponse().read()
     connection.close()
@@ -57,7 +57,7 @@ def get(base_url: str) -> bytes:
 
 
 def open_stream(base_url: str) -> tuple[HTTPConnection, Any]:
-    connection = HTTPConnection(urlsplit(base_url).netloc, timeout=5)
+    connection = HTTPConnection(urlsplit(base_url).netloc, timeout=GUARD_S)
     connection.request("GET", "/")
     response = connection.getresponse()
     assert response.read(4) == b"and "
@@ -159,7 +159,7 @@ def test_in_the_foreground_it_serves_until_it_is_interrupted() -> None:
             "http://127.0.0.1:"
         )
         process.send_signal(SIGINT)
-        output, errors = process.communicate(timeout=5)
+        output, errors = process.communicate(timeout=GUARD_S)
 
     assert (output, errors, process.returncode) == ("interrupted\n", "", 0)
 

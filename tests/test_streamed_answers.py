@@ -10,6 +10,7 @@ from itertools import count
 
 import pytest
 from attrs import evolve
+from on_time import GUARD_S
 from toy_chat import SERVICE, answered, runtime_on
 
 from axonflow_core.blocking import BlockingRuntime, BlockingStream
@@ -245,7 +246,7 @@ async def test_a_second_task_that_reads_a_stream_is_refused_and_the_first_goes_o
         await network.stalled.wait()
 
         with pytest.raises(RequestError, match="another task is reading this stream"):
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(GUARD_S):
                 await stream.completion()
         network.go_on.set()
 

@@ -9,12 +9,13 @@ import time
 from functools import partial
 
 import pytest
+from on_time import GUARD_S
 
 from axonflow_core import waiting
 
 
 def failing_after(event: threading.Event) -> None:
-    event.wait(5)
+    event.wait(GUARD_S)
     raise ZeroDivisionError
 
 
@@ -68,12 +69,12 @@ def test_a_call_that_went_on_because_another_was_cancelled_is_cancelled_too() ->
 
     async def first() -> None:
         with waiting.stoppable(end_slowly):
-            is_ended.wait(5)
+            is_ended.wait(GUARD_S)
             raise ConnectionError
 
     async def second() -> None:
         with waiting.stoppable(lambda: None):
-            is_ended.wait(5)
+            is_ended.wait(GUARD_S)
             waiting.raise_if_cancelled()
             sent.append("second")
 
@@ -83,6 +84,6 @@ def test_a_call_that_went_on_because_another_was_cancelled_is_cancelled_too() ->
     with pytest.raises(ZeroDivisionError):
         waiting.drive(waiting.in_order([first, second, fail], 3))
 
-    assert is_ended.wait(5)
+    assert is_ended.wait(GUARD_S)
     time.sleep(0.2)
     assert sent == []

@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 import orjson
 import toy
 from attrs import frozen
+from on_time import GUARD_S
 
 from axonflow_core.dialects.openai_chat import ERRORS
 from axonflow_core.emulator.service import EmulatedVendor
@@ -152,7 +153,7 @@ class Client:
         data = body if isinstance(body, bytes | None) else orjson.dumps(body)
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         address = urlsplit(self.base_url).netloc
-        with closing(HTTPConnection(address, timeout=5)) as connection:
+        with closing(HTTPConnection(address, timeout=GUARD_S)) as connection:
             connection.request(method, path, data, {"x-api-key": KEY, **named})
             with connection.getresponse() as response:
                 yield response

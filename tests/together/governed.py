@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from attrs import field, frozen
-from on_time import wait_until
+from on_time import GUARD_S, wait_until
 from server.served import Client
 
 from axonflow_core.cli.emulate import emulator_of
@@ -259,6 +259,6 @@ def stop(process: subprocess.Popen[str]) -> None:
     """End the server, which says nothing more that anybody reads."""
     process.send_signal(signal.SIGTERM)
     try:
-        process.communicate(timeout=30)
+        process.communicate(timeout=GUARD_S)
     finally:
         process.kill()

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 import pytest
 from aws_account import AccountSession
+from on_time import GUARD_S
 
 from axonflow_bedrock.serving import RunningEmulator
 from axonflow_core.blocking import BlockingRuntime
@@ -75,7 +76,7 @@ def run(bedrock_emulator: RunningEmulator, environment_of: Callable[..., Mapping
             capture_output=True,
             text=True,
             check=False,
-            timeout=30,
+            timeout=GUARD_S,
         )
 
     return execute

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
+from on_time import GUARD_S
 
 from axonflow_core.messages import Json
 
@@ -89,7 +90,7 @@ def check(
             capture_output=True,
             text=True,
             check=False,
-            timeout=30,
+            timeout=GUARD_S,
         )
 
     return run

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import attrs
 import pytest
+from on_time import GUARD_S
 
 from axonflow_bedrock.config import BedrockConfig
 from axonflow_bedrock.errors.page import WITHOUT_A_REFUSAL, error_catalogue
@@ -37,7 +38,7 @@ ISSUES = [
 
 def explained(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "axonflow_core.cli", "explain", "error", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=GUARD_S)
 
 
 def branches(error: type[errors.AxonFlowError]) -> Iterator[type[errors.AxonFlowError]]:

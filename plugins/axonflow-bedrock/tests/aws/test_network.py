@@ -20,6 +20,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from on_time import GUARD_S
 
 from axonflow_bedrock.serving import RunningEmulator
 
@@ -106,7 +107,7 @@ class Relay:
 
         thread = threading.Thread(target=lambda: loop.run_until_complete(live()))
         thread.start()
-        started.wait(5)
+        started.wait(GUARD_S)
         try:
             yield self
         finally:

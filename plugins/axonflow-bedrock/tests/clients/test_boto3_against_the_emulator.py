@@ -19,6 +19,7 @@ from attrs import evolve
 from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from on_time import GUARD_S
 
 from axonflow_bedrock.aws.signing import Signer
 from axonflow_bedrock.emulator import (
@@ -371,7 +372,7 @@ class Tampering:
         url = f"http://{self._address}{self.path}"
         headers = signer.sign("POST", url, {"x-mine": "1"}, self.body, datetime.now(UTC) + skew)
         headers |= changed.get("headers", {})
-        with closing(HTTPConnection(self._address, timeout=5)) as connection:
+        with closing(HTTPConnection(self._address, timeout=GUARD_S)) as connection:
             connection.request(
                 "POST", changed.get("path", self.path), changed.get("body", self.body), headers
             )

@@ -20,6 +20,7 @@ from urllib.parse import quote, urlsplit
 import orjson
 import pytest
 from botocore.exceptions import ClientError
+from on_time import GUARD_S
 
 from axonflow_bedrock.aws.signing import Signer
 from axonflow_bedrock.emulator import ACCESS_KEY, REGION, SECRET_KEY, emulator
@@ -442,7 +443,9 @@ def test_twenty_five_planted_secrets_are_not_in_the_cassette_and_the_prompt_is(
 
     with Server(recorded(Leaking(), Cassette(cassette), REGION)) as server:
         for path in paths:
-            with closing(HTTPConnection(urlsplit(server.base_url).netloc, timeout=5)) as connection:
+            with closing(
+                HTTPConnection(urlsplit(server.base_url).netloc, timeout=GUARD_S)
+            ) as connection:
                 connection.request("POST", path, body, headers)
                 response = connection.getresponse()
                 answers.append(f"{response.headers} {response.read()!r}")
@@ -623,7 +626,7 @@ def test_signing_for_the_emulator_is_all_a_replay_asks(replayed: RunningEmulator
     path = f"/model/{quote(TITAN, safe='')}/invoke"
     signer = Signer(ACCESS_KEY, SECRET_KEY, None, REGION)
     headers = signer.sign("POST", f"http://{netloc}{path}", {}, BODIES[TITAN], datetime.now(UTC))
-    with closing(HTTPConnection(netloc, timeout=5)) as connection:
+    with closing(HTTPConnection(netloc, timeout=GUARD_S)) as connection:
         connection.request("POST", path, BODIES[TITAN], headers)
         response = connection.getresponse()
         assert (response.status, b"emulated model" in response.read()) == (200, True)

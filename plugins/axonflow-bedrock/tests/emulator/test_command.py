@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from on_time import GUARD_S
 
 pytestmark = pytest.mark.sampled(3)  # every test starts a process
 
@@ -51,7 +52,7 @@ def run(
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=GUARD_S,
     )
     sys.stdout.write(finished.stdout + finished.stderr)  # where planted secrets are looked for
     return finished
@@ -121,7 +122,7 @@ def test_what_stays_up_ends_well_when_it_is_told_to(
     with running(tmp_path, *arguments) as (process, environment):
         assert environment["AWS_ENDPOINT_URL_BEDROCK_RUNTIME"].startswith("http://127.0.0.1:")
         process.send_signal(stop)
-        assert process.wait(timeout=5) == 0
+        assert process.wait(timeout=GUARD_S) == 0
 
 
 @pytest.mark.parametrize("trial", range(3))
@@ -130,7 +131,7 @@ def test_what_is_told_twice_to_end_ends_as_well(tmp_path: Path, again: int, tria
     with running(tmp_path, "emulate", "bedrock", stderr=subprocess.PIPE) as (process, _):
         for stop in (signal.SIGTERM, again, again):
             process.send_signal(stop)
-        assert process.wait(timeout=5) == 0
+        assert process.wait(timeout=GUARD_S) == 0
         assert process.stderr is not None
         assert "Traceback" not in process.stderr.read()
 
@@ -244,7 +245,9 @@ def test_the_emulator_writes_a_line_for_each_call_without_its_body(tmp_path: Pat
         running(tmp_path, "emulate", "bedrock", stderr=log) as (_, exports),
     ):
         environment = clean_environment(tmp_path, exports)
-        subprocess.run([sys.executable, "-c", program], env=environment, check=True, timeout=30)
+        subprocess.run(
+            [sys.executable, "-c", program], env=environment, check=True, timeout=GUARD_S
+        )
 
     written = (tmp_path / "log").read_text()
     assert "converse amazon.nova-lite-v1:0 200\n" in written
@@ -263,7 +266,7 @@ def _asked_with_stderr(stderr: int, folder: Path, environment: Mapping[str, str]
         stderr=stderr,
         text=True,
         check=True,
-        timeout=30,
+        timeout=GUARD_S,
     )
     return finished.stdout
 

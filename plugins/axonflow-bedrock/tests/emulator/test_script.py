@@ -19,6 +19,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 from attrs import fields
+from on_time import GUARD_S
 
 from axonflow_bedrock.emulator import API_KEY, emulator, installed_codecs
 from axonflow_bedrock.emulator.catalogue import LISTINGS
@@ -74,7 +75,7 @@ def post(
     url = f"{base_url}/model/{quote(model, safe='')}/invoke"
     request = Request(url, json.dumps(body).encode(), {"Authorization": f"Bearer {key}"})
     try:
-        with urlopen(request, timeout=5) as answer:
+        with urlopen(request, timeout=GUARD_S) as answer:
             return answer.status, "", answer.read().decode()
     except HTTPError as refusal:
         with refusal:
