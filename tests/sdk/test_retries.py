@@ -15,8 +15,8 @@ from axonflow.types import AuditSearchRequest  # noqa: E402
 
 from .governed import Governed, governed  # noqa: E402
 
-SLOW = ({"when": "slowly", "delay_s": 4, "answer": "There."},)
-"""The SDK gives up after 1 s, waits 1 s, gives up after 1 s, waits 2 s, and asks a third time."""
+SLOW = ({"when": "slowly", "delay_s": 6, "answer": "There."},)
+"""The SDK gives up after 2 s, waits 1 s, gives up after 2 s, waits 2 s, and asks a third time."""
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -24,7 +24,7 @@ async def test_three_sends_of_one_call_are_one_call_of_the_model(
     tmp_path: Path, workers: int
 ) -> None:
     with governed(tmp_path, SLOW, workers=workers, call_timeout_s=30) as server:
-        async with AxonFlow(**server.options(timeout=1)) as client:
+        async with AxonFlow(**server.options(timeout=2)) as client:
             answer = await client.proxy_llm_call("ann", "Walk slowly.", "chat")
             page = await client.search_audit_logs(AuditSearchRequest(request_type="chat"))
             calls = server.calls
@@ -51,7 +51,7 @@ async def test_each_of_six_callers_that_give_up_costs_one_call(
     tmp_path: Path, workers: int
 ) -> None:
     async def ask(server: Governed, number: int) -> Any:
-        async with AxonFlow(**server.options(timeout=1)) as client:
+        async with AxonFlow(**server.options(timeout=2)) as client:
             return await client.proxy_llm_call("ann", f"Walk slowly, {number}.", "chat")
 
     with governed(tmp_path, SLOW, workers=workers, call_timeout_s=50) as server:
