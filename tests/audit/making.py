@@ -9,6 +9,9 @@ from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
+import pytest
+from on_time import until
+
 from axonflow_core.audit.databases import Database
 from axonflow_core.audit.databases.sqlite import SQLiteDatabase
 from axonflow_core.audit.keys import Signer
@@ -33,6 +36,18 @@ async def opened(
         yield store
     finally:
         await store.aclose()
+
+
+async def waits_behind_another(
+    database: Database, caplog: pytest.LogCaptureFixture, seconds: int = 0
+) -> None:
+    """While a process has the database to itself, for so many seconds at least, whoever opens it
+    waits and says so; then it opens it."""
+    with database.alone():
+        opening = asyncio.create_task(AuditStore(Writer(database, KEYS, WriterOptions())).started())
+        await until(lambda: f"has waited for {seconds} s" in caplog.text)
+        assert not opening.done()
+    await (await opening).aclose()
 
 
 def call(**members: Any) -> Entry:

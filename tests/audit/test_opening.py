@@ -14,6 +14,7 @@ import pytest
 from attrs import evolve
 from sqlalchemy import text
 
+from axonflow_core.audit import databases
 from axonflow_core.audit.databases.locks import folder_of
 from axonflow_core.audit.databases.sqlite import SQLiteDatabase
 from axonflow_core.audit.databases.urls import path_of
@@ -23,7 +24,17 @@ from axonflow_core.audit.store import AuditStore
 from axonflow_core.errors import AuditError, AxonFlowError, ConfigError
 from axonflow_core.keys import throwaway_keys
 
-from .making import KEYS, append_all, call, content, opened, put, rows, verified
+from .making import (
+    KEYS,
+    append_all,
+    call,
+    content,
+    opened,
+    put,
+    rows,
+    verified,
+    waits_behind_another,
+)
 
 
 @pytest.mark.parametrize(
@@ -210,6 +221,13 @@ async def test_a_stream_of_a_writer_that_lives_is_left_alone(database: Path) -> 
             assert interrupted(database) == []
     async with opened(database):
         assert interrupted(database) == ["s1"]
+
+
+async def test_whoever_opens_behind_another_waits_and_says_so(
+    database: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(databases, "TELL_S", 0.0)
+    await waits_behind_another(SQLiteDatabase(database), caplog)
 
 
 async def test_locks_of_writers_that_ended_are_cleared_away(database: Path) -> None:

@@ -19,6 +19,7 @@ pytest.importorskip("psycopg", reason="PostgreSQL: psycopg is not installed")
 import psycopg
 from postgres_server import CUT, Postgres
 
+from axonflow_core.audit import databases
 from axonflow_core.audit.batch import Transaction
 from axonflow_core.audit.connection import WriterConnection
 from axonflow_core.audit.databases import postgres as database_module
@@ -31,7 +32,7 @@ from axonflow_core.errors import AuditError, ConfigError
 from axonflow_core.keys import throwaway_keys
 
 from .killing import found_lost, kills, stored, writing
-from .making import KEYS, append_all, call, opened, verified
+from .making import KEYS, append_all, call, opened, verified, waits_behind_another
 
 
 @pytest.mark.thorough
@@ -142,6 +143,15 @@ async def test_an_older_database_is_brought_up_to_date_however_long_a_statement_
         found = (await search(store, "acme", Filter(rule="pii"))).records
     assert sorted(one.entry.id for one in found) == ["new", "old"]
     assert verified(database_of(url)).is_valid
+
+
+@pytest.mark.thorough
+async def test_whoever_opens_behind_another_waits_for_longer_than_a_statement_may_take(
+    url: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_module, "STATEMENT_MS", 500)
+    monkeypatch.setattr(databases, "TELL_S", 0.1)
+    await waits_behind_another(database_of(url), caplog, seconds=1)
 
 
 # ── writers that end ──────────────────────────────────────────────────────────────────────────────

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from axonflow_core.audit import batch, finding
+from axonflow_core.audit import batch, databases, finding
 from axonflow_core.audit.chain import Head
 from axonflow_core.audit.databases import migrations
 from axonflow_core.audit.databases.sqlite import SQLiteDatabase
@@ -120,6 +120,20 @@ async def test_records_of_an_older_database_are_found(
         for wanted in (Filter(rule="pii"), Filter(client="shop")):
             found = [one.entry.id for one in (await search(store, "acme", wanted)).records]
             assert sorted(found) == ["new", *(f"old-{n}" for n in range(5))]
+
+
+async def test_what_is_brought_up_to_date_says_how_far_it_is(
+    database: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await of_version_1(database)
+    monkeypatch.setattr(finding, "SLICE", 2)
+    monkeypatch.setattr(databases, "TELL_S", 0.0)
+    async with opened(database):
+        pass
+    said = [record.getMessage() for record in caplog.records]
+    assert said[0].startswith("the audit's tables are brought from version 1 to 5")
+    rows_told = [f"the audit's tables are brought up to date: row {row} of 6" for row in (2, 4, 6)]
+    assert said[1:] == [*rows_told, "the audit's tables are up to date"]
 
 
 async def test_several_that_open_it_at_once_bring_it_up_to_date_once(database: Path) -> None:

@@ -11,8 +11,10 @@ that others know whose streams and leases nobody will end any more.
 
 from __future__ import annotations
 
+import logging
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, ClassVar, Protocol, TypeAlias
 
@@ -33,8 +35,10 @@ URL_HINT = (
     "sqlite:///./axonflow-audit.db, sqlite:////var/lib/axonflow/audit.db, or "
     "postgresql://USER@HOST/DATABASE"
 )
-
-
+TELL_S = 10.0
+"""How often a process that takes long to open a database says what it does."""
+_POLL_S = 0.05
+_LOG = logging.getLogger(__name__)
 _FIRST = frozenset(("settings", "records", "heads", "tenant_keys", "texts"))
 """The tables of every version."""
 
@@ -67,7 +71,7 @@ class Database(ABC):
 
     @abstractmethod
     def alone(self) -> AbstractContextManager[None]:
-        """A block that one process at a time is in. `AuditError` where it takes too long."""
+        """A block that one process at a time is in. The others wait, and say so (`wait_for`)."""
 
     @abstractmethod
     def prepare(self, master_check: bytes) -> None:
@@ -180,6 +184,21 @@ class Database(ABC):
             raise AuditError(f"{doing} {self.name}: {text}", hint=self.hint_of(text)) from None
         except OSError as error:
             raise AuditError(f"{doing} {self.name}: {error.strerror}") from None
+
+
+def wait_for(is_ours: Callable[[], bool], name: str) -> None:
+    """Return once `is_ours` has got the database of that name for this process alone."""
+    began_s = told_s = time.monotonic()
+    while not is_ours():
+        if (now_s := time.monotonic()) - told_s >= TELL_S:
+            told_s = now_s
+            _LOG.warning(
+                "another process has %s to itself, as while it brings the tables up to date or "
+                "copies them; this one has waited for %.0f s",
+                name,
+                now_s - began_s,
+            )
+        time.sleep(_POLL_S)
 
 
 def driver_of(connection: Connection) -> Driver:

@@ -12,14 +12,11 @@ from __future__ import annotations
 
 import fcntl
 import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from axonflow_core.errors import AuditError
-
-_POLL_S = 0.02
+from axonflow_core.audit.databases import wait_for
 
 
 def folder_of(database: Path) -> Path:
@@ -65,25 +62,22 @@ def is_held(database: Path, chain: str) -> bool:
 
 
 @contextmanager
-def alone(database: Path, timeout_s: float = 60.0) -> Iterator[None]:
-    """One process at a time opens a database. `AuditError` after `timeout_s` seconds of waiting."""
+def alone(database: Path) -> Iterator[None]:
+    """One process at a time opens a database; the others wait."""
     folder = folder_of(database)
     folder.mkdir(mode=0o700, exist_ok=True)
     descriptor = os.open(folder / "opening", os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        _lock(descriptor, database, time.monotonic() + timeout_s)
+        wait_for(lambda: _is_locked(descriptor), str(database))
         yield
     finally:
         os.close(descriptor)
 
 
-def _lock(descriptor: int, database: Path, until: float) -> None:
-    while True:
-        try:
-            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > until:
-                raise AuditError(
-                    f"another process has been opening {database} for too long"
-                ) from None
-        time.sleep(_POLL_S)
+def _is_locked(descriptor: int) -> bool:
+    """Whether the file is locked now, by this process."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -45,6 +45,7 @@ from axonflow_core.audit.databases import (
     Presence,
     driver_of,
     migrations,
+    wait_for,
 )
 from axonflow_core.audit.schema import (
     HEADS,
@@ -61,8 +62,6 @@ CONNECT_S = 5
 TURN_MS = 10_000
 """How long a writer waits for its turn."""
 STATEMENT_MS = 60_000
-OPENING_S = 60
-"""How long an opening waits for another one."""
 PAUSE_S = 30
 """How long a writer may pause within a transaction, in which nobody else has a turn."""
 BEAT_S = 5.0
@@ -118,10 +117,9 @@ class PostgresDatabase(Database):
     def alone(self) -> Iterator[None]:
         engine = self._engine("", connections=1)
         try:
-            with engine.connect() as connection:
-                connection.execute(text(f"SET lock_timeout = '{OPENING_S}s'"))
-                connection.execute(select(func.pg_advisory_lock(_OPENING)))
-                connection.commit()
+            with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                take = select(func.pg_try_advisory_lock(_OPENING))
+                wait_for(lambda: connection.execute(take).scalar() is True, self.name)
                 yield
         finally:
             engine.dispose()

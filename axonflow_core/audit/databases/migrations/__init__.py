@@ -7,6 +7,7 @@ happens. A newer one is refused.
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, inspect, text, update
@@ -16,6 +17,8 @@ from axonflow_core.audit.schema import SETTINGS, VERSION
 
 if TYPE_CHECKING:
     from alembic.config import Config
+
+_LOG = logging.getLogger(__name__)
 
 
 def mark(connection: Connection) -> None:
@@ -35,6 +38,12 @@ def upgrade(connection: Connection) -> None:
     version = setting(connection, VERSION_NAME) or b""
     if not version.isdigit() or not 0 < int(version) < VERSION:
         return
+    _LOG.warning(
+        "the audit's tables are brought from version %s to %d, which takes a while for many "
+        "records; whoever else opens or writes them waits",
+        version.decode(),
+        VERSION,
+    )
     if connection.dialect.name == "postgresql":  # an index of many records takes its time
         connection.execute(text("SET LOCAL statement_timeout = 0"))
     config = _config(connection)
@@ -44,6 +53,7 @@ def upgrade(connection: Connection) -> None:
     connection.execute(
         update(SETTINGS).where(SETTINGS.c.name == VERSION_NAME).values(value=str(VERSION).encode())
     )
+    _LOG.warning("the audit's tables are up to date")
 
 
 def _config(connection: Connection) -> Config:
