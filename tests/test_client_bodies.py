@@ -126,6 +126,35 @@ async def test_an_answer_has_the_providers_bytes_where_its_form_is_the_clients(
     assert answer.answer.text == "Hello."
 
 
+HIDDEN = [b'"text":"ACME-BADGE",', rb'"te\u0078t":"ACME-BADGE",']
+"""A member before one of the same name: who takes the first of two reads this, and orjson does
+not."""
+
+
+@pytest.mark.parametrize("hidden", HIDDEN)
+async def test_an_answer_in_which_another_parser_may_read_something_else_is_written_anew(
+    hidden: bytes,
+) -> None:
+    (whole,) = ANSWER.reads
+    caller, *_ = scripted([evolve(ANSWER, reads=(b"{" + hidden + whole.removeprefix(b"{"),))])
+    answer = await caller.forward(caller.prepare_native(NATIVE, ROUTE, is_streamed=False))
+    assert (answer.body, answer.answer.text) == (None, "Hello.")
+
+
+@pytest.mark.parametrize("hidden", HIDDEN)
+async def test_so_is_a_stream_from_the_read_on_that_brings_such_a_chunk(hidden: bytes) -> None:
+    first, *others = FRAMES
+    odd = others[0].replace(b"{", b"{" + hidden, 1)
+    caller, *_ = scripted([in_reads(first, odd, *others[1:])])
+    call = caller.prepare_native(NATIVE, ROUTE, is_streamed=True)
+    async with await caller.stream(call) as stream:
+        natives = []
+        while await stream.read():
+            natives.append(stream.native)
+    assert natives[0] == first
+    assert set(natives[1:]) == {None}
+
+
 FRAMES = [encode_event(dumps(chunk).decode()) for chunk in CHUNKS]
 
 

@@ -32,8 +32,8 @@ from axonflow_core.fitting.betas import spared_betas
 from axonflow_core.frozen import evolve
 from axonflow_core.http.client import ByteStream, HttpClient, HttpResponse
 from axonflow_core.json import dumps, loads
-from axonflow_core.json_text import loads_answer
-from axonflow_core.messages import EMPTY, Adjustment, Completion, CompletionRequest, Receipt
+from axonflow_core.json_text import has_one_reading, loads_answer
+from axonflow_core.messages import EMPTY, Adjustment, Completion, CompletionRequest, Json, Receipt
 from axonflow_core.provider import CompletionStream, ForwardedAnswer, NativeCall
 
 from .attempts import AttemptLog, Attempts
@@ -171,7 +171,8 @@ class Caller:
         return await self._attempts.answered(call, self._complete_once)
 
     async def forward(self, call: CompletionCall) -> ForwardedAnswer:
-        """The whole answer with its bytes as they came."""
+        """The whole answer with its bytes as they came; without them where another reader may read
+        in them what nobody read here."""
         return await self._attempts.answered(call, self._forward_once)
 
     async def stream(self, call: CompletionCall) -> CompletionStream:
@@ -180,25 +181,28 @@ class Caller:
 
     async def _complete_once(self, call: CompletionCall, log: AttemptLog) -> Completion:
         response = await self._attempts.sent(call, log)
-        return await self._read(call, log, response)
+        return (await self._read(call, log, response))[0]
 
     async def _forward_once(self, call: CompletionCall, log: AttemptLog) -> ForwardedAnswer:
         response = await self._attempts.sent(call, log)
-        completion = await self._read(call, log, response)
-        body = response.body if call.is_native else None
-        return ForwardedAnswer(completion, body, response.headers)
+        completion, native = await self._read(call, log, response)
+        passes = call.is_native and has_one_reading(response.body, native)
+        return ForwardedAnswer(completion, response.body if passes else None, response.headers)
 
     async def _read(
         self, call: CompletionCall, log: AttemptLog, response: HttpResponse
-    ) -> Completion:
+    ) -> tuple[Completion, Json]:
+        """The answer, and the JSON that it was read from."""
         route = call.route
         try:
-            body = loads_answer(response.body)
-            completion = route.surface.read_answer(route.codec, body, route.facts, response.headers)
+            native = loads_answer(response.body)
+            completion = route.surface.read_answer(
+                route.codec, native, route.facts, response.headers
+            )
         except (ValueError, DecodeError) as error:
             raise self._attempts.unreadable(route.codec.name, response.body, error) from error
         receipt = await self._receipt(call, log, is_whole=True)
-        return evolve(call.fitted.answer(completion), receipt=receipt)
+        return evolve(call.fitted.answer(completion), receipt=receipt), native
 
     async def _stream_once(self, call: CompletionCall, log: AttemptLog) -> CompletionStream:
         upstream = self._upstream

@@ -24,18 +24,19 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from axonflow_core import waiting
 from axonflow_core.errors import AxonFlowError, RequestError, TruncatedStream
 from axonflow_core.frozen import evolve
 from axonflow_core.http.client import ByteStream
-from axonflow_core.messages import Adjustment, Completion, Receipt
+from axonflow_core.messages import Adjustment, Completion, Json, Receipt
 from axonflow_core.provider import CompletionStream
 from axonflow_core.stream import Batch, Ended, batch_of
 
 if TYPE_CHECKING:
     from .route import CompletionCall
+    from .surface import ReadFrame, Surface
 
 MAX_STREAM_BYTES = 128 * 2**20
 """The longest stream. The longest answers have 128,000 tokens, in frames of some 300 bytes."""
@@ -75,6 +76,21 @@ class DecodedStream(CompletionStream):
         self._bytes_left, self._chunks_left = MAX_STREAM_BYTES, MAX_STREAM_CHUNKS
         self._is_being_read = False
         self._ahead: tuple[Batch, ...] | None = None
+        if call.is_native:
+            self._read_frame = self._compared(surface)
+
+    def _compared(self, surface: Surface) -> ReadFrame:
+        """Reads frames whose bytes go on: up to the first in which another parser may read what
+        nobody read here."""
+        read_frame, has_one_reading = surface.read_frame, surface.has_one_reading
+
+        def read(frame: Any, /, *, model: Any, request_id: str | None) -> Json:
+            chunk = read_frame(frame, model=model, request_id=request_id)
+            if self._is_native and not has_one_reading(frame, chunk):
+                self._is_native, self.native = False, None
+            return chunk
+
+        return read
 
     @property
     def adjustments(self) -> tuple[Adjustment, ...]:  # type: ignore[override]

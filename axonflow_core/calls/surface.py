@@ -13,6 +13,7 @@ from axonflow_core.errors import AxonFlowError
 from axonflow_core.framing.ndjson import NdjsonDecoder
 from axonflow_core.framing.sse import SseDecoder, SseEvent
 from axonflow_core.frozen import frozen
+from axonflow_core.json_text import has_one_reading
 from axonflow_core.messages import EMPTY, Completion, Json
 from axonflow_core.stream import Batch
 
@@ -86,6 +87,10 @@ def _chunk_in_event(frame: SseEvent, /, *, model: Any, request_id: str | None) -
     return frame.json()
 
 
+def _is_read_so_by_all(frame: SseEvent, chunk: Json) -> bool:
+    return type(chunk) is not dict or has_one_reading(frame.data.encode(), chunk)
+
+
 @frozen(kw_only=True)
 class Surface:
     """How the answers of one operation are read. The defaults are JSON, and SSE for streams."""
@@ -113,6 +118,8 @@ class Surface:
     chunk_reader: Callable[[Any, ModelFacts], ChunkReader] = _stream_decoder
     frame_reader: Callable[[], FrameReader] = SseDecoder
     read_frame: ReadFrame = _chunk_in_event
+    has_one_reading: Callable[[Any, Json], bool] = _is_read_so_by_all
+    """Whether every parser reads this chunk in a frame."""
 
     def as_headers(self, body: Json) -> tuple[Json, Mapping[str, str]]:
         """`body` without the members that headers carry, and these headers."""
@@ -128,6 +135,11 @@ def _chunk_in_line(line: Json, /, *, model: Any, request_id: str | None) -> Json
     return line
 
 
+def _line_is_read_so(line: Json, chunk: Json) -> bool:
+    """Of a line only its value is left: nobody can say so."""
+    return False
+
+
 JSON_LINES = Surface(
     name="chat",
     headers=JSON_HEADERS,
@@ -135,6 +147,7 @@ JSON_LINES = Surface(
     stream_type="application/x-ndjson",
     frame_reader=NdjsonDecoder,
     read_frame=_chunk_in_line,
+    has_one_reading=_line_is_read_so,
 )
 """A surface whose streams are JSON lines, each a chunk."""
 

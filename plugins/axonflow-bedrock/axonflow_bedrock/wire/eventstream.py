@@ -33,7 +33,7 @@ import orjson
 from axonflow_core.codec.likeness import kind_of
 from axonflow_core.errors import DecodeError, ProviderError, TruncatedStream
 from axonflow_core.json import dumps
-from axonflow_core.json_text import loads_answer
+from axonflow_core.json_text import has_one_reading, loads_answer
 from axonflow_core.messages import Json
 
 from ..errors.diagnose import diagnose_exception_frame
@@ -284,6 +284,22 @@ def chunk_of(
         return loads_answer(a2b_base64(orjson.loads(frame.payload)["bytes"]))
     except (KeyError, TypeError, ValueError) as error:
         raise DecodeError(f"a chunk of {len(frame.payload)} bytes is not base64 of JSON") from error
+
+
+def chunk_has_one_reading(frame: Frame, chunk: Json) -> bool:
+    """Whether every parser reads `chunk` in an event frame, as `chunk_of` did. Base64 and padding
+    have no escapes, so a second member `bytes` would be spelled as the first."""
+    if chunk is NO_CHUNK:
+        return True
+    payload = frame.payload
+    if payload.count(b'"bytes"') != 1 or b"\\" in payload:
+        return False
+    return has_one_reading(a2b_base64(orjson.loads(payload)["bytes"]), chunk)
+
+
+def event_has_one_reading(frame: Frame, event: Json) -> bool:
+    """The same for `event_of`, which leaves the padding out."""
+    return has_one_reading(frame.payload, loads_answer(frame.payload))
 
 
 def event_of(

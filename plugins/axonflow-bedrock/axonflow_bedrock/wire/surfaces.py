@@ -24,7 +24,15 @@ from axonflow_core.frozen import frozen
 from axonflow_core.messages import Json
 
 from . import envelope
-from .eventstream import FrameDecoder, chunk_of, event_of, frame_of_chunk, frame_of_event
+from .eventstream import (
+    FrameDecoder,
+    chunk_has_one_reading,
+    chunk_of,
+    event_has_one_reading,
+    event_of,
+    frame_of_chunk,
+    frame_of_event,
+)
 
 INVOKE_CODECS, CONVERSE_CODECS = "invoke", "converse"
 """What `FamilyCodec.surface` says."""
@@ -86,6 +94,7 @@ INVOKE = BedrockSurface(
     read_answer=envelope.open_answer,
     chunk_reader=envelope.EnvelopeDecoder,
     read_frame=chunk_of,
+    has_one_reading=chunk_has_one_reading,
     form=AnswerForm(
         close_answer=envelope.close_answer,
         headers_of=envelope.headers_of,
@@ -104,6 +113,7 @@ CONVERSE = BedrockSurface(
     stream_operation="converse-stream",
     stream_headers={"content-type": _JSON},
     read_frame=event_of,
+    has_one_reading=event_has_one_reading,
     # Converse has members of its own for guardrail, metrics and counts: nothing is wrapped around
     # it, and none of its recorded answers has an `x-amzn-bedrock-*` header.
     form=AnswerForm(request_headers=_of_the_request, answer_headers=_of_the_answer),

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import struct
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from binascii import crc32
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
@@ -23,8 +23,10 @@ from axonflow_bedrock.wire.eventstream import (
     NO_CHUNK,
     Frame,
     FrameDecoder,
+    chunk_has_one_reading,
     chunk_of,
     encode_frame,
+    event_has_one_reading,
     event_of,
     frame_of_chunk,
     frame_of_event,
@@ -439,3 +441,45 @@ def test_what_is_no_event_is_raised_by_the_name_that_it_has(read: Any, kind: str
         read(Frame(headers, b'{"message":"Too many."}'), request_id="4711", region="eu-west-3")
 
     assert (caught.value.native_message, caught.value.request_id) == ("Too many.", "4711")
+
+
+# ── what another parser may read ──────────────────────────────────────────────────────────────────
+
+CHUNK = {":message-type": "event", ":event-type": "chunk"}
+DELTA = {":message-type": "event", ":event-type": "contentBlockDelta"}
+
+
+def in_base64(*chunks: bytes) -> bytes:
+    return b"{%b}" % b",".join(b'"bytes":"%b"' % b64encode(chunk) for chunk in chunks)
+
+
+@pytest.mark.parametrize(
+    ("payload", "is_read_so_by_all"),
+    [
+        (in_base64(b'{"text":"\\"hi\\""}'), True),
+        (in_base64(b'{"text":"hi"}')[:-1] + b',"p":"abc"}', True),
+        (in_base64(b'{"text":"secret","text":"hi"}'), False),
+        (in_base64(b'{"text":"secret"}', b'{"text":"hi"}'), False),
+        (in_base64(b'{"text":"hi"}')[:-1] + b',"b\\u0079tes":"e30="}', False),
+    ],
+)
+def test_a_chunk_is_known_in_which_a_member_stands_twice(
+    payload: bytes, is_read_so_by_all: bool
+) -> None:
+    (frame,) = decoded([encode_frame(CHUNK, payload)])
+    assert chunk_has_one_reading(frame, chunk_of(frame)) is is_read_so_by_all
+
+
+@pytest.mark.parametrize(
+    ("payload", "is_read_so_by_all"),
+    [
+        (b'{"delta":{"text":"hi"},"p":"abc"}', True),
+        (b'{"delta":{"text":"secret","text":"hi"}}', False),
+        (b'{"delta":{"text":"secret"},"delta":{"text":"hi"},"p":"abc"}', False),
+    ],
+)
+def test_an_event_is_known_in_which_a_member_stands_twice(
+    payload: bytes, is_read_so_by_all: bool
+) -> None:
+    (frame,) = decoded([encode_frame(DELTA, payload)])
+    assert event_has_one_reading(frame, event_of(frame)) is is_read_so_by_all
