@@ -35,9 +35,6 @@ WIRE = Wire(
     request_id_header="apim-request-id",
     call_query=("api-version",),
 )
-_RESPONSES = (
-    responses_operation("/openai/v1/responses"),
-    responses_operation("/openai/responses"),
-)
+_RESPONSES = (responses_operation("/openai/v1/responses"), responses_operation("/openai/responses"))
 INGRESS = Ingress(wire=evolve(WIRE, operations=(*_operations(FORM), *_RESPONSES)))
 """Its answers have no results of a content filter but those that came from Azure."""
