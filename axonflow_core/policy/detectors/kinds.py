@@ -24,9 +24,17 @@ from functools import cache
 
 from attrs import field
 
-from axonflow_core.frozen import frozen
+from axonflow_core.frozen import evolve, frozen
 from axonflow_core.policy.detectors.detector import Accept, whole
-from axonflow_core.policy.patterns import Possible, Regexp, compiled, possible_of, united
+from axonflow_core.policy.patterns import (
+    Possible,
+    Regexp,
+    Within,
+    compiled,
+    possible_of,
+    united,
+    within,
+)
 from axonflow_core.policy.searches import MAX_SPANS, Find, Spans, together
 from axonflow_core.policy.views import View
 
@@ -44,6 +52,8 @@ _REACH = 65_536
 in a keyword does, has RE2 read that far for each."""
 _SLICE = 131_072
 """Bytes that are searched for a kind at once."""
+_TOGETHER = 1_000
+"""Instructions of the kinds that are searched for together."""
 _EDGE = 128
 """Bytes at an end of a piece that are not searched, but looked at."""
 _MAX_FOUND, _MAX_REFUSED = 256, 4_096
@@ -92,35 +102,63 @@ def finder_of(kinds: Sequence[Kind], *, comments: bool = True) -> Find:
     `comments`: whether those of SQL stand for blanks."""
 
     @cache
-    def searches() -> tuple[Sequence[tuple[Kind, Regexp]], Possible]:
-        patterns = [f"(?is){kind.pattern}" for kind in kinds]
-        return list(zip(kinds, map(compiled, patterns), strict=True)), possible_of(patterns)
+    def searches() -> tuple[Sequence[tuple[Kind, Within]], Possible]:
+        groups = list(_grouped(kinds))
+        patterns = [f"(?is){group.pattern}" for group in groups]
+        finds = [within(compiled(pattern)) for pattern in patterns]
+        return list(zip(groups, finds, strict=True)), possible_of(patterns)
 
     def find(view: View) -> Spans:
         hint, spans = united((hint_of(kinds),)), list[tuple[int, int]]()
         each, possible = searches()
-        effort = _Effort(len(view.data))
+        effort, until = _Effort(len(view.data)), len(view.data)
         for data in _forms(view) if comments else (view.data,):
             around = (_BEFORE, _AFTER) if data is view.data else (_BLANK, _BLANK)
             for start, end in _pieces(hint, data, *around):
+                if start >= until:
+                    break
                 piece = data[start:end]
                 least = _EDGE if start else 0
                 most = rest = len(piece)
                 if end < len(data):
                     most -= _EDGE
-                for kind, regexp in map(each.__getitem__, possible(piece)):
+                for kind, search in map(each.__getitem__, possible(piece)):
                     if kind.most and len(data) > kind.most:
                         continue
-                    found, rest = _accepted(regexp, kind.accept, piece, rest, effort)
+                    found, rest = _accepted(search, kind.accept, piece, rest, effort)
                     for first, last in found:
                         if least <= first and last <= most:
                             spans.append((start + first, start + last))
-                if rest < len(piece):
-                    spans.append((start + rest, len(data)))
-                    break
+                if rest < len(piece) or len(spans) >= MAX_SPANS:
+                    until = min(until, start + rest)
+        if until < len(view.data):
+            spans.append((until, len(view.data)))
         return together(spans)[:MAX_SPANS]
 
     return find
+
+
+def _grouped(kinds: Iterable[Kind]) -> Iterator[Kind]:
+    """The kinds, those together that are told from harmless texts in one way, as many as fit into
+    an automaton of `_TOGETHER`: a long text is read once for each."""
+    ways: dict[tuple[Accept, int], list[Kind]] = {}
+    for kind in kinds:
+        ways.setdefault((kind.accept, kind.most), []).append(kind)
+    for alike in ways.values():
+        group, size = list[Kind](), 0
+        for kind in alike:
+            own = compiled(f"(?is){kind.pattern}").programsize
+            if group and size + own > _TOGETHER:
+                yield _group(group)
+                group, size = [], 0
+            group.append(kind)
+            size += own
+        yield _group(group)
+
+
+def _group(kinds: Sequence[Kind]) -> Kind:
+    patterns, hints = zip(*((f"(?:{kind.pattern})", kind.hint) for kind in kinds), strict=True)
+    return evolve(kinds[0], pattern="|".join(patterns), hint="|".join(hints))
 
 
 def _pieces(hint: Regexp, data: bytes, before: int, behind: int) -> Sequence[tuple[int, int]]:
@@ -160,15 +198,15 @@ class _Effort:
 
 
 def _accepted(
-    regexp: Regexp, accept: Accept, data: bytes, until: int, effort: _Effort
+    search: Within, accept: Accept, data: bytes, until: int, effort: _Effort
 ) -> tuple[Spans, int]:
     """What is accepted of the candidates that begin before `until`, and where all of the rest
     counts. Behind one that is refused the next one may begin within it."""
     spans: list[tuple[int, int]] = []
     position = 0
-    while (match := regexp.search(data, position)) is not None:
-        start, end = match.span()
-        if start >= until:
+    while position < until:
+        start, end = search(data, position, len(data))[0]
+        if not 0 <= start < until:
             break
         span = accept(data, start, end)
         if len(spans) == _MAX_FOUND or (span is None and not effort.left):
