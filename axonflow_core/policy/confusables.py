@@ -107,9 +107,9 @@ def folded(text: str) -> str:
     return text.translate(folding.table)
 
 
-def may_be_folded(text: str, start: int, end: int) -> bool:
-    """Whether there is a character from `start` to before `end` that looks like one of ASCII."""
-    return _folding().changing.search(text, start, end) is not None
+def find_alike(text: str, start: int, end: int) -> re.Match[str] | None:
+    """The first character from `start` to before `end` that looks like one of ASCII."""
+    return _folding().changing.search(text, start, end)
 
 
 def _digits(letters: str) -> str:

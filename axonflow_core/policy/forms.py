@@ -16,10 +16,10 @@ has nothing in it, so the places of the pieces are looked up only then.
                 there are escapes of URLs
     folded      ASCII for what looks like it (`confusables`)
 
-Rewriting is split and joined in C, slice by slice: a thread that does it leaves the interpreter to
-others between two slices. A combining mark belongs to the piece of the character before it. Jamo
-that would become one syllable of Hangul stay apart. Unicode's ordering of marks takes quadratic
-time, and a piece has few of them.
+A text is split and joined in C, and so keeps the interpreter's lock: a long one has forms of its
+parts (`views`). A combining mark belongs to the piece of the character before it. Jamo that would
+become one syllable of Hangul stay apart. Unicode's ordering of marks takes quadratic time, and a
+piece has few of them.
 """
 
 from __future__ import annotations
@@ -30,15 +30,13 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache, lru_cache
 from html import unescape
-from itertools import accumulate, chain
+from itertools import accumulate
 from typing import NamedTuple, TypeAlias
 from unicodedata import category, combining, is_normalized, normalize
 
+from axonflow_core.policy.confusables import find_alike
 from axonflow_core.policy.confusables import folded as folded_text
-from axonflow_core.policy.confusables import may_be_folded
 
-SLICE = 16_384
-"""Characters that are rewritten at once."""
 CONTROLS = frozenset(map(chr, (*range(32), 127))) - set("\t\n\f\r")
 """The controls of ASCII that are no blanks for RE2."""
 _CONTROLS = "".join(CONTROLS).encode()
@@ -65,6 +63,7 @@ _OUTER_UNSEEN = (
 
 Span: TypeAlias = tuple[int, int]
 Rewrite: TypeAlias = Callable[[str], str]
+_Search: TypeAlias = Callable[[str, int, int], re.Match[str] | None]
 
 
 class Form:
@@ -82,30 +81,25 @@ class _Rewriting(NamedTuple):
     """A way to rewrite a text."""
 
     pattern: Callable[[str], re.Pattern[str]]
-    """(slice) -> what the pieces match that are rewritten; its one group is all of it."""
+    """(text) -> what the pieces match that are rewritten; its one group is all of it."""
     rewrite: Rewrite
-    cut: Callable[[str, int], int]
-    """(text, place) -> the place at or before it where a slice may end."""
 
     def of(self, form: Form) -> Form:
         """The form rewritten; itself where nothing changes."""
-        text = "".join(chain.from_iterable(self.new(pieces) for pieces in self.pieces(form.text)))
+        pieces = self.pieces(form.text)
+        if len(pieces) == 1:
+            return form
+        text = "".join(self.new(pieces))
         return form if text == form.text else _Rewritten(form, text, self)
 
-    def pieces(self, text: str) -> Iterator[list[str]]:
-        """The pieces of each slice: as they stay, rewritten, as they stay, and so on."""
-        start = 0
-        while start < len(text):
-            end = self.cut(text, start + SLICE) if len(text) - start > SLICE else len(text)
-            part = text[start:end]
-            yield self.pattern(part).split(part)
-            start = end
+    def pieces(self, text: str) -> list[str]:
+        """The pieces of a text: as they stay, rewritten, as they stay, and so on."""
+        return self.pattern(text).split(text)
 
     def new(self, pieces: list[str]) -> list[str]:
         """The pieces as they become."""
-        if len(pieces) > 1:
-            pieces = pieces.copy()
-            pieces[1::2] = map(self.rewrite, pieces[1::2])
+        pieces = pieces.copy()
+        pieces[1::2] = map(self.rewrite, pieces[1::2])
         return pieces
 
 
@@ -141,16 +135,12 @@ class _Rewritten(Form):
 
     def _all_places(self) -> tuple[array[int], array[int]]:
         """Where each piece begins, in this text and in the source, and where the last one ends."""
-        new, old = array("L", [0]), array("L", [0])
-        for pieces in self._rewriting.pieces(self._source.text):
-            _extend(old, pieces)
-            _extend(new, self._rewriting.new(pieces))
-        return new, old
+        pieces = self._rewriting.pieces(self._source.text)
+        return _places(self._rewriting.new(pieces)), _places(pieces)
 
 
-def _extend(places: array[int], pieces: Iterable[str]) -> None:
-    ends = accumulate(map(len, pieces), initial=places.pop())
-    places.extend(ends)
+def _places(pieces: Iterable[str]) -> array[int]:
+    return array("L", accumulate(map(len, pieces), initial=0))
 
 
 class _Folded(Form):
@@ -171,19 +161,13 @@ def normal(form: Form, *, blank: bool = False) -> Form:
 
 def hides(form: Form) -> bool:
     """Whether the form has characters that are not displayed."""
-    text, unseen = form.text, _patterns().unseen
-    if text.isascii():
-        return not _is_plain(text)
-    slices = range(0, len(text), SLICE)
-    return any(unseen.search(text, start, start + SLICE) for start in slices)
+    text = form.text
+    return not _is_plain(text) if text.isascii() else _patterns().unseen.search(text) is not None
 
 
 def _is_plain(text: str) -> bool:
     """Whether a text is of ASCII, without controls, and so its own normal form."""
-    if not text.isascii():
-        return False
-    slices = (text[start : start + SLICE].encode() for start in range(0, len(text), SLICE))
-    return not any(len(one.translate(None, _CONTROLS)) < len(one) for one in slices)
+    return text.isascii() and len(text.encode().translate(None, _CONTROLS)) == len(text)
 
 
 def is_unseen(character: str) -> bool:
@@ -261,14 +245,6 @@ def _class(characters: Iterable[str], more: str = "") -> str:
     return f"[{''.join(f'{chr(first)}-{chr(last)}' for first, last in ranges)}{more}]"
 
 
-def _before_marks(text: str, place: int) -> int:
-    """A slice ends where no mark begins."""
-    least = place - _MAX_MARKS
-    while place > least and combining(text[place]):
-        place -= 1
-    return place
-
-
 # ── decoding ──────────────────────────────────────────────────────────────────────────────────────
 
 _URL = (
@@ -301,6 +277,8 @@ _ESCAPED_OR_PLUS = re.compile(f"({'|'.join((*_URL, *_HTML, *_JSON, _PLUS))})")
 _IN_URL = re.compile("|".join(_URL))
 _MAX_ESCAPE = 48
 """Characters of the longest escape that stands for one."""
+_WINDOW = 400
+"""Characters that are searched at once for what may change."""
 _OF_JSON = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
 
 
@@ -333,30 +311,32 @@ def _decoded(piece: str) -> str:
     return b"".join(unit.to_bytes(2, "big") for unit in units).decode("utf-16-be", "surrogatepass")
 
 
-def _before_escape(text: str, place: int) -> int:
-    """A slice ends before the last escape that may go on behind it."""
-    least = place - _MAX_ESCAPE
-    last = max(text.rfind(sign, least, place) for sign in "%&\\")
-    return place if last < 0 else last
-
-
-_NORMALIZING = _Rewriting(_changing, _normal, _before_marks)
-_BLANKING = _Rewriting(_changing, _blanked, _before_marks)
-_DECODING = _Rewriting(_escapes, _decoded, _before_escape)
+_NORMALIZING = _Rewriting(_changing, _normal)
+_BLANKING = _Rewriting(_changing, _blanked)
+_DECODING = _Rewriting(_escapes, _decoded)
 
 
 # ── what may change ───────────────────────────────────────────────────────────────────────────────
 
 
-def may_change(text: str, start: int, end: int) -> bool:
-    """Whether the characters from `start` to before `end` may be others in another form."""
-    patterns = _patterns()
-    escape = _ESCAPED.search(text, start, end + _MAX_ESCAPE)
-    if escape is not None and escape.start() < end:
-        return True
-    if text.isascii():
-        return not _is_plain(text[start:end])
-    return may_be_folded(text, start, end) or patterns.single.search(text, start, end) is not None
+def changes(text: str, spacing: int) -> Iterator[int]:
+    """Where characters may be others in another form, in ascending order. Behind each of them
+    `spacing` characters are not looked at."""
+    searches: list[_Search] = [_ESCAPED.search]
+    if not text.isascii():
+        searches += [find_alike, _patterns().single.search]
+    elif not _is_plain(text):
+        searches.append(_patterns().control.search)
+    place = 0
+    while place < len(text):
+        end = place + _WINDOW
+        matches = (search(text, place, end + _MAX_ESCAPE) for search in searches)
+        first = min((match.start() for match in matches if match), default=end)
+        if first < end:
+            yield first
+            place = first + spacing
+        else:
+            place = end
 
 
 # ── folding ───────────────────────────────────────────────────────────────────────────────────────
@@ -366,6 +346,5 @@ def folded(form: Form) -> Form:
     """The form with ASCII for what looks like it, character by character."""
     if form.text.isascii():
         return form
-    slices = range(0, len(form.text), SLICE)
-    text = "".join(folded_text(form.text[start : start + SLICE]) for start in slices)
+    text = folded_text(form.text)
     return form if text == form.text else _Folded(form, text)

@@ -13,11 +13,11 @@ A form that is the same as another is left out: most texts have one view, those 
 quotes two or three. What is found in any view is a span of the original text, in characters.
 
 A long text has forms at a few places, as a rule, and at each of them others. So its forms are those
-of its parts: cells in which something changes, with one more before and behind.
+of its parts: a core, in which something changes, and what stands around it.
 
     text    ──────────────────── ％２７ ────────────────────── &quot; ──────────────
-    cells   ┴──────┴──────┴──────┴─core─┴──────┴──────┴──────┴─core─┴──────┴──────
-    parts                 └────────────────────┘      └────────────────────┘
+    cores                        └──┘                          └──┘
+    parts            └──────────────────────┘      └──────────────────────┘
 
 At the ends of a part a rule could see what is none: the end of a text, half of a number. What it
 finds there counts only where it reaches into the core; anything else is found in another view.
@@ -37,11 +37,13 @@ LAYERS = 3
 encoded."""
 MAX_VIEWS = 1 + 3 * (LAYERS + 1)
 """The views of a text, or of a part of one."""
-CELL = 400
-"""Characters around what changes in a long text that are searched in its forms, at least."""
-MAX_CORE = 6
-"""Cells of a core."""
-MAX_WHOLE = CELL * (MAX_CORE + 2)
+AROUND = 400
+"""Characters before and behind what changes in a long text that are searched in its forms."""
+SPACING = 100
+"""Characters behind one that changes that are not looked at: they count as changing, too."""
+MAX_CORE = 2_400
+"""Characters of a core."""
+MAX_WHOLE = MAX_CORE + 2 * AROUND
 """Characters of a text that has no parts."""
 _EDGE = 64
 """Characters at the end of a part in which what is found may be none."""
@@ -193,13 +195,12 @@ def _views(text: str, part: _Part | None) -> Iterator[View]:
 
 
 def _parts(text: str) -> Iterator[_Part]:
-    """The parts of a long text in which something may change."""
+    """The parts of a long text in which something may change. Cores whose surroundings overlap are
+    one."""
     length, core = len(text), (0, 0)
-    for start in range(0, length, CELL):
-        end = start + CELL
-        if not forms.may_change(text, start, end):
-            continue
-        if core[1] == start and end - core[0] <= MAX_CORE * CELL:
+    for start in forms.changes(text, SPACING):
+        end = start + SPACING
+        if core[1] and start - core[1] < 2 * AROUND and end - core[0] <= MAX_CORE:
             core = core[0], end
         else:
             yield from _around(core, length)
@@ -210,7 +211,7 @@ def _parts(text: str) -> Iterator[_Part]:
 def _around(core: Span, length: int) -> Iterator[_Part]:
     start, end = core
     if end:
-        yield _Part(max(0, start - CELL), min(length, end + CELL), core, length)
+        yield _Part(max(0, start - AROUND), min(length, end + AROUND), core, length)
 
 
 def normal(text: str) -> str:
@@ -235,7 +236,7 @@ def _layers(form: Form, *, blank: bool) -> Iterator[tuple[Form, bool]]:
     """The normal form and those of what it is decoded to; and whether it hides characters."""
     for layer in range(LAYERS + 1):
         normal = forms.normal(form, blank=blank)
-        yield normal, forms.hides(form)
+        yield normal, normal is not form and forms.hides(form)
         if layer < LAYERS and (decoded := forms.decoded(normal)) is not normal:
             form = decoded
         else:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from axonflow_core.policy.confusables import folded
-from axonflow_core.policy.views import CELL, MAX_VIEWS, MAX_WHOLE, View, normal, views_of
+from axonflow_core.policy.views import AROUND, MAX_VIEWS, MAX_WHOLE, SPACING, View, normal, views_of
 
 from .evasions import EVASIONS
 
@@ -235,7 +235,9 @@ def test_no_text_takes_more_than_linear_time_nor_much_memory(text: str) -> None:
 
 
 @given(
-    st.integers(0, 3 * CELL), st.integers(0, 3 * CELL), st.sampled_from(["％２７", "&#39;", "О"])
+    st.integers(0, 3 * AROUND),
+    st.integers(0, 3 * AROUND),
+    st.sampled_from(["％２７", "&#39;", "О"]),
 )
 def test_in_a_long_text_what_is_hidden_has_its_place(before: int, behind: int, sign: str) -> None:
     text = f"{'a ' * before}<{sign}>{'b ' * behind}{'c' * MAX_WHOLE}"
@@ -251,7 +253,21 @@ def test_in_a_long_text_what_is_hidden_has_its_place(before: int, behind: int, s
 def test_a_long_text_has_forms_at_the_places_that_change_alone() -> None:
     text = "a " * 50_000 + "&amp;" + "b " * 50_000
     _, part = views_of(text)
-    assert b"&" in part.data and len(part.data) <= 3 * CELL
+    assert b"&" in part.data and len(part.data) <= 2 * AROUND + SPACING
+
+
+@given(st.integers(0, AROUND), st.integers(0, AROUND), st.integers(0, 3 * SPACING))
+def test_what_stands_around_a_change_is_in_its_view(before: int, behind: int, more: int) -> None:
+    text = f"<{'a' * (before - 1)}&#39;{'a' * more}\uff41{'a' * (behind - 1)}>"
+    shown = f"<{'a' * (before - 1)}'{'a' * more}a{'a' * (behind - 1)}>".encode()
+    long = "b" * MAX_WHOLE + text + "b" * MAX_WHOLE
+    (place,) = (
+        place
+        for view in views_of(long)[1:]
+        if (start := view.data.find(shown)) >= 0
+        for place in view.places([(start, start + len(shown))])
+    )
+    assert long[slice(*place)] == text
 
 
 @pytest.mark.parametrize("pattern", [rb"^a", rb"a ?\Z", rb"^[\w ]{9}"])
@@ -269,7 +285,7 @@ def test_what_reaches_from_its_core_to_the_end_of_a_part_counts() -> None:
     match = re.search(b"&a+", part.data)
     assert match is not None
     ((start, end),) = part.places([match.span()])
-    assert start == 20_000 and end >= start + CELL
+    assert start == 20_000 and end >= start + AROUND
 
 
 @given(st.lists(st.sampled_from(["lorem ", "ipsum, ", "ｄｏｌｏｒ ", "%41 ", "\n"]), max_size=30))
