@@ -184,7 +184,8 @@ class _Reply:
         self._writer = writer
         self.request_id = wire.new_request_id()
         self.framing: Framing | None = None
-        self._last_write = asyncio.get_running_loop().time()
+        self._now = asyncio.get_running_loop().time  # to ask which loop runs is a system call
+        self._last_write = self._now()
         self._headers_of_stream: Mapping[str, str] = EMPTY
         self._has_chunks = False
         self._has_ended = False
@@ -238,7 +239,7 @@ class _Reply:
         await self._begin(framing)
 
     async def _write(self, framing: Framing, data: bytes) -> None:
-        self._last_write = asyncio.get_running_loop().time()
+        self._last_write = self._now()
         await self._begin(framing)
         await self._writer.write(data)
 
