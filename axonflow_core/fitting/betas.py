@@ -15,6 +15,7 @@ inputs are not permitted"), November 2026.
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping
+from functools import lru_cache
 
 from axonflow_core.codec import Codec, ModelFacts
 from axonflow_core.codec.json_members import unknown_members
@@ -109,9 +110,10 @@ def _fitted(request: CompletionRequest, model: Model) -> CompletionRequest:
     if left := foreign_betas(request, model.facts):
         why = f"{model.name} is served without: {', '.join(beta[:60] for beta in left)}"
         model.drops(BETAS, f"{len(left)} of {len(betas)} not sent", why)
-    options = unknown_members(request.options, frozenset({BETAS}))
-    options = {**options, BETAS: kept} if kept else options
-    return _without_closed(evolve(request, options=options), model, tuple(kept))
+    if BETAS in request.options:
+        options = unknown_members(request.options, frozenset({BETAS}))
+        request = evolve(request, options={**options, BETAS: kept} if kept else options)
+    return _without_closed(request, model, tuple(kept))
 
 
 def _as_clouds_name(betas: Iterable[str]) -> Iterator[str]:
@@ -124,10 +126,7 @@ def _without_closed(
     request: CompletionRequest, model: Model, kept: tuple[str, ...]
 ) -> CompletionRequest:
     """The request without the parameters that none of the betas `kept` opens."""
-    of_request, of_tools, of_points = (
-        frozenset(name for name, openers in table.items() if not _opens(kept, openers))
-        for table in (_OF_REQUEST, _OF_TOOLS, _OF_CACHE_POINTS)
-    )
+    of_request, of_tools, of_points = _closed(kept)
     left: dict[str, None] = {}
 
     def bare(members: Mapping[str, Json], closed: frozenset[str]) -> Mapping[str, Json]:
@@ -141,20 +140,28 @@ def _without_closed(
         return evolve(item, extra=bare(item.extra, of_tools)) if isinstance(item, Tool) else item
 
     def block(item: ContentBlock) -> ContentBlock:
-        if not isinstance(item, CachePoint) or not item.extra:
+        if not isinstance(item, CachePoint) or of_points.isdisjoint(item.extra):
             return item
         return evolve(item, extra=bare(item.extra, of_points))
 
-    opened = evolve(
-        request,
-        tools=tuple(map(tool, request.tools)),
-        options=bare(request.options, of_request),
-        extra=bare(request.extra, of_request),
-    )
-    opened = rewritten(opened, block)
+    tools = tuple(map(tool, request.tools))
+    options, extra = bare(request.options, of_request), bare(request.extra, of_request)
+    if left:
+        request = evolve(request, tools=tools, options=options, extra=extra)
+    request = rewritten(request, block)
     for name in left:
         model.drops(name, "not sent", f"no beta that {model.name} takes opens it")
-    return opened if left else request
+    return request
+
+
+@lru_cache(maxsize=256)
+def _closed(kept: tuple[str, ...]) -> tuple[frozenset[str], ...]:
+    """The parameters of the request, of a tool, and of `cache_control` that none of the betas
+    opens."""
+    return tuple(
+        frozenset(name for name, openers in table.items() if not _opens(kept, openers))
+        for table in (_OF_REQUEST, _OF_TOOLS, _OF_CACHE_POINTS)
+    )
 
 
 def _opens(kept: Iterable[str], openers: tuple[str, ...]) -> bool:

@@ -112,34 +112,34 @@ def _uncited(block: ContentBlock) -> ContentBlock:
 
 def leave_out_unknown_members(request: CompletionRequest, model: Model) -> CompletionRequest:
     """Leave undocumented members of another dialect out at every level, and report their names."""
-    names: dict[str, None] = {}
-    stripped = _stripped(request, names)
-    if names:
-        first = ", ".join(name[:40] for name in list(names)[:_MOST_NAMES])
-        more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-        model.changes(
-            UNKNOWN_MEMBERS, f"not sent: {first}{more}", f"{model.name} does not document them"
-        )
+    stripped, names = _stripped(request)
+    if not names:
+        return request
+    first = ", ".join(name[:40] for name in list(names)[:_MOST_NAMES])
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    model.changes(
+        UNKNOWN_MEMBERS, f"not sent: {first}{more}", f"{model.name} does not document them"
+    )
     return stripped
 
 
-def _stripped(request: CompletionRequest, names: dict[str, None]) -> CompletionRequest:
-    """The request without unknown members, on every level; `names` collects their keys for the
-    report."""
+def _stripped(request: CompletionRequest) -> tuple[CompletionRequest, Mapping[str, None]]:
+    """The request without unknown members, on every level, and their keys for the report."""
+    names: dict[str, None] = {}
 
     def bare(value: T) -> T:
         return _bare(value, names)
 
-    kept = rewritten(request, lambda block: bare_block(block, names))
-    return evolve(
-        bare(kept),
-        messages=tuple(map(bare, kept.messages)),
-        inference=bare(kept.inference),
-        tools=tuple(bare(tool) if isinstance(tool, Tool) else tool for tool in kept.tools),
-        tool_choice=bare(kept.tool_choice),
-        reasoning=bare(kept.reasoning),
-        output_schema=bare(kept.output_schema),
-    )
+    kept = bare(rewritten(request, lambda block: bare_block(block, names)))
+    parts: dict[str, Any] = {
+        "messages": tuple(map(bare, kept.messages)),
+        "inference": bare(kept.inference),
+        "tools": tuple(bare(tool) if isinstance(tool, Tool) else tool for tool in kept.tools),
+        "tool_choice": bare(kept.tool_choice),
+        "reasoning": bare(kept.reasoning),
+        "output_schema": bare(kept.output_schema),
+    }
+    return (evolve(kept, **parts) if names else kept), names
 
 
 def _bare(value: T, names: dict[str, None]) -> T:
