@@ -29,7 +29,7 @@ if "AXONFLOW_MUTANT" not in os.environ:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
 
-pytest_plugins = ["planted", "fault_score", "postgres_server"]
+pytest_plugins = ["planted", "fault_score", "postgres_server", "late_machine"]
 
 ROOT = Path(__file__).parent
 MISSING_PLUGINS = tuple(

@@ -145,7 +145,7 @@ class Environment:
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=220,
         )
 
     def variables(self, more: Mapping[str, str] | None = None) -> Mapping[str, str]:

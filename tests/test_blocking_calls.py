@@ -34,7 +34,10 @@ from axonflow_core.errors import (
 from axonflow_core.http.blocking import BlockingTransport
 from axonflow_core.http.client import HttpRequest, Transport
 
+pytestmark = pytest.mark.timely
+
 ROOT = Path(__file__).parent
+ENDLESS = "slowly " + "word " * 5_000
 
 
 @pytest.fixture
@@ -226,7 +229,7 @@ def test_a_stream_that_is_left_closes_its_connection_and_frees_its_place(
 ) -> None:
     client = BlockingTransport(max_connections=1)
     runtime = BlockingRuntime(runtime_at(server.url, client))
-    for _ in runtime.stream("slowly one two three four five six seven eight"):
+    for _ in runtime.stream(ENDLESS):
         break
     gc.collect()
 
@@ -238,7 +241,7 @@ def test_a_stream_that_is_left_closes_its_connection_and_frees_its_place(
 def test_a_stream_that_is_closed_is_cancelled_upstream(
     server: ChatServer, runtime: BlockingRuntime
 ) -> None:
-    with runtime.stream("slowly one two three four five six seven eight"):
+    with runtime.stream(ENDLESS):
         pass
 
     wait_until(lambda: server.open_connections == 0)

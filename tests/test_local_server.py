@@ -19,6 +19,8 @@ from on_time import GUARD_S, ends_within
 from axonflow_core.errors import ConfigError
 from axonflow_core.http.local_server import Server
 
+pytestmark = pytest.mark.timely
+
 
 async def greeting(scope: Any, receive: Any, send: Any) -> None:
     await send(

@@ -21,6 +21,8 @@ from axonflow_core.errors import (
 from axonflow_core.messages import Completion, CompletionRequest, user
 from axonflow_core.testing import MockAnswer
 
+pytestmark = pytest.mark.timely
+
 HI = CompletionRequest((user("hi"),))
 
 

@@ -26,6 +26,8 @@ from axonflow_core.errors import (
 )
 from axonflow_core.http.client import HttpRequest, Timeouts, Transport
 
+pytestmark = pytest.mark.timely
+
 GRACE_S = 0.25
 """How much later than its deadline a fault may be reported."""
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"

@@ -28,6 +28,8 @@ from axonflow_core.waiting import now
 from .in_threads import ThreadedTransport
 from .peers import OK, always, in_turn, serving, settle
 
+pytestmark = pytest.mark.timely
+
 UNTIL_CLOSED = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nsome"
 
 

@@ -11,7 +11,8 @@ import pytest
 from . import test_connections, test_dial, test_pool
 from .in_threads import ThreadedTransport
 
-pytestmark = pytest.mark.sampled(4)  # the other client's tests run always
+pytestmark = [pytest.mark.sampled(4), pytest.mark.timely]
+"""The other client's tests run always."""
 OF_TASKS = ("cancel", "two_reads", "second_read")
 """Words in the names of tests that are about tasks."""
 OF_INSIDES = (

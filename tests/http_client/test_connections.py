@@ -37,6 +37,8 @@ from .peers import (
     settle,
 )
 
+pytestmark = pytest.mark.timely
+
 # ── what is sent twice, and what is not ───────────────────────────────────────────────────────────
 
 

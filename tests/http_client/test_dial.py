@@ -22,6 +22,8 @@ from axonflow_core.http.sockets import alternating
 
 from .peers import OK, Authority, Proxy, always, open_sockets, proxying, serving
 
+pytestmark = pytest.mark.timely
+
 PASSWORD = "pass word/ü"
 PROXIED_USER = f"user:{PASSWORD}"
 IN_URL = "user:pass%20word%2F%C3%BC"

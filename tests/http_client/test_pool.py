@@ -26,6 +26,8 @@ from .peers import (
     settle,
 )
 
+pytestmark = pytest.mark.timely
+
 
 def taken(transport: Transport) -> int:
     """How many places of the pool are taken by connections that do not rest."""

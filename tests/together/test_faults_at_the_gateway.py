@@ -58,6 +58,8 @@ from axonflow_core.server.service import Service
 from axonflow_core.server.state import ServerState
 from axonflow_core.stream import TextDelta
 
+pytestmark = pytest.mark.timely
+
 ROOT = Path(__file__).parents[2]
 GRACE_S = 0.25
 AT_ONCE = 8

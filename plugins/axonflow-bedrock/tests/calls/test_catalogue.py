@@ -57,6 +57,8 @@ from axonflow_core.messages import CompletionRequest, user
 from axonflow_core.provider import CompletionStream
 from axonflow_core.stream import TextDelta
 
+pytestmark = pytest.mark.timely
+
 GRACE_S = 0.25
 PROMPT = "a secret-word"
 SECRETS = ("secret-word", "hunter2", "AKIDEXAMPLE", "wJalrXUtnFEMI")
@@ -410,7 +412,7 @@ CONTROLS: dict[str, tuple[type[Wrapped], int, str, str, str]] = {
         31,
         "for most of the call, and then the service",
         BLOCKING,
-        "it ended 1.",
+        "it ended ",
     ),
     "it quotes a page": (Quotes, 14, "a captive portal's", ASYNC, "it shows 'hunter2'"),
     "it takes half for all": (
