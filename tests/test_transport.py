@@ -342,6 +342,14 @@ async def test_an_address_that_does_not_answer_is_told_as_one_whatever_ends_the_
             await transport.send(request)
 
 
+async def test_an_address_is_not_looked_up_however_little_time_there_is(
+    transport: Transport,
+) -> None:
+    async with peer(answers(b"")) as server:
+        with pytest.raises(ProviderTimeout, match="did not accept a connection within"):
+            await transport.send(server.request(connect_s=1e-6))
+
+
 @pytest.mark.parametrize(
     "rest", [[b"3\r\nab"], [b"3\r\nab", 2.0], [b"bad"]], ids=["cut", "held back", "malformed"]
 )

@@ -54,7 +54,8 @@ async def _connected(
 ) -> socket.socket:
     connection.dialling = DialStep("lookup", hop, is_proxy)
     try:
-        addresses = await waiting.outcome(lookup(hop.host, hop.port))
+        found = lookup(hop.host, hop.port)
+        addresses = found.result() if found.done() else await waiting.outcome(found)
     except TimeoutError:
         raise  # the caller's limit, though it is an OSError
     except (OSError, UnicodeError) as error:

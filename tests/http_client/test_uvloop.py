@@ -18,6 +18,7 @@ from .peers import Authority
 MODULES = (test_connections, test_pool, test_dial, test_endurance)
 pytestmark = [
     pytest.mark.thorough,
+    pytest.mark.timely,
     pytest.mark.skipif(find_spec("uvloop") is None, reason="uvloop is not installed"),
 ]
 
