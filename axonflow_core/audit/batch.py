@@ -15,14 +15,14 @@ from sqlalchemy.sql import ClauseElement
 from axonflow_core.audit.chain import Head, body_of, link
 from axonflow_core.audit.connection import WriterConnection
 from axonflow_core.audit.databases import Driver
-from axonflow_core.audit.finding import Labels, SeriesSeen, cost_of, row_of, terms_of
+from axonflow_core.audit.finding import Labels, SeriesSeen, cost_of, labels_of, row_of, terms_of
 from axonflow_core.audit.keys import (
     SECRET_BYTES,
     MasterKey,
     RandomPool,
     Signer,
     TenantKey,
-    seal_text,
+    seal_texts,
 )
 from axonflow_core.audit.record import Entry
 from axonflow_core.audit.schema import HEADS, RECORDS, SEALS, SERIES, TENANT_KEYS, TERMS, TEXTS
@@ -30,8 +30,6 @@ from axonflow_core.errors import AuditError
 from axonflow_core.frozen import evolve, frozen
 from axonflow_core.keys import Keys
 
-_str = str.__str__
-"""The plain string of one of an enum's, which drivers take without asking what it is."""
 _COLUMNS = tuple(column.name for column in RECORDS.columns if column.name != "row")
 _WIDTH = len(_COLUMNS)
 _SERIES = _COLUMNS.index("series")
@@ -241,24 +239,26 @@ class Batch:
         seq = self._seq + 1
         body = body_of(entry, self.chain, seq, commitments)
         hash, cost_usd = link(self._hash, body), cost_of(entry)
+        labels = labels_of(entry, cost_usd)
+        tenant, client, provider, model, verdict, kind, request_type, _ = labels
         self._records += (
             self.chain,
             seq,
             entry.id,
             entry.at_us,
-            _str(entry.kind),
-            _str(entry.verdict),
-            entry.tenant,
-            entry.client,
+            kind,
+            verdict,
+            tenant,
+            client,
             entry.user,
-            entry.request_type,
-            entry.provider,
-            entry.model,
+            request_type,
+            provider,
+            model,
             entry.closes,
             body,
             hash,
             wrapped,
-            self._series.id_of(entry, cost_usd),
+            self._series.id_of(labels),
             cost_usd,
         )
         for label, text in sealed.items():
@@ -271,10 +271,7 @@ class Batch:
         own."""
         random = self._vault.random
         tenant, key = self.tenant_key(entry.tenant), random(SECRET_BYTES)
-        sealed = {
-            label: seal_text(key, entry.id, label, text, random)
-            for label, text in (entry.texts.items() if self._keeps_texts else ())
-        }
+        sealed = seal_texts(key, entry.id, entry.texts, random) if self._keeps_texts else {}
         commitments = tenant.commitments(key, {**entry.texts, **entry.digests})
         return commitments, tenant.wrap(key, entry.id, random), sealed
 

@@ -76,7 +76,8 @@ class _Term(NamedTuple):
 def differing(members: Mapping[str, Any], columns: Sequence[Any]) -> str | None:
     """The first of the columns `COMPARED` that is not what a body gives, if any."""
     record = _members(members)
-    return _differing(columns, series_id(labels_of(record)), cost_of(record))
+    cost = cost_of(record)
+    return _differing(columns, series_id(labels_of(record, cost)), cost)
 
 
 def _differing(columns: Sequence[Any], series: int, cost: float | None) -> str | None:
@@ -109,11 +110,12 @@ class Index:
     def add(self, members: Mapping[str, Any], columns: Sequence[Any], row: int) -> str | None:
         """Count the terms of a record in. Returns what is wrong with the columns `COMPARED`."""
         record = _members(members)
-        series = self._series_id(labels_of(record))
+        cost = cost_of(record)
+        series = self._series_id(labels_of(record, cost))
         slice = _slice_of(row)
         for term in terms_of(record):
             self._sums[slice] += self._hash(term, series, record.at_us, row)
-        if (name := _differing(columns, series, cost_of(record))) is not None:
+        if (name := _differing(columns, series, cost)) is not None:
             return f"the column {name} differs from what was recorded"
         return None if series in self._series else "no search finds it: its series was changed"
 
@@ -185,7 +187,7 @@ def _terms_of(record: Mapping[Any, Any]) -> list[_Term]:
     record."""
     try:
         members = _members(orjson.loads(record["body"]))
-        series = series_id(labels_of(members))
+        series = series_id(labels_of(members, cost_of(members)))
         return [_Term(each, series, members.at_us, record["row"]) for each in terms_of(members)]
     except MALFORMED:
         return []

@@ -19,8 +19,6 @@ from typing import Any, Protocol, TypeAlias
 
 import orjson
 
-from axonflow_core.audit.record import Entry
-
 LABELS = ("tenant", "client", "provider", "model", "verdict", "kind", "request_type", "cost_class")
 """The columns of `series` that a record's series has its values of."""
 CLASSES = 4
@@ -31,7 +29,8 @@ SLICE = 5_000
 """How many records of an older database get their series and terms at once."""
 Labels: TypeAlias = tuple[Any, ...]
 _str = str.__str__
-"""The plain string of one of an enum's: those have a hash that takes long."""
+"""The plain string of one of an enum's, whose hash takes long, and of which drivers ask what it
+is."""
 
 
 class Findable(Protocol):
@@ -69,9 +68,8 @@ class SeriesSeen:
         self._new: dict[Labels, int] = {}
         """Those that may not be durable yet."""
 
-    def id_of(self, entry: Entry, cost_usd: float | None) -> int:
-        """The id of the series of an entry that cost so much."""
-        labels = _labels(entry, cost_usd)
+    def id_of(self, labels: Labels) -> int:
+        """The id of the series of these values."""
         known = self._ids.get(labels)
         if known is not None:
             return known
@@ -96,12 +94,8 @@ def row_of(labels: Labels, id: int) -> tuple[Any, ...]:
     return id, *labels
 
 
-def labels_of(entry: Findable) -> Labels:
-    """The values that an entry's series is of."""
-    return _labels(entry, cost_of(entry))
-
-
-def _labels(entry: Findable, cost_usd: float | None) -> Labels:
+def labels_of(entry: Findable, cost_usd: float | None) -> Labels:
+    """The values that an entry's series is of; `cost_usd` is its `cost_of`."""
     return (
         entry.tenant,
         entry.client,

@@ -155,12 +155,15 @@ class _Mac:
         return outer.hexdigest()
 
 
-def seal_text(
-    record_key: bytes, record: str, label: str, text: str, random: Random = os.urandom
-) -> bytes:
-    """A text of a record, encrypted under the record's key."""
+def seal_texts(
+    record_key: bytes, record: str, texts: Mapping[str, str], random: Random = os.urandom
+) -> dict[str, bytes]:
+    """Label -> text of a record, encrypted under the record's key."""
     cipher = AESGCM(_derived(record_key, b"texts"))
-    return _encrypt(cipher, _lossless(text), f"{record}\0{label}".encode(), random)
+    return {
+        label: _encrypt(cipher, _lossless(text), f"{record}\0{label}".encode(), random)
+        for label, text in texts.items()
+    }
 
 
 def open_text(record_key: bytes, record: str, label: str, sealed: bytes) -> str:

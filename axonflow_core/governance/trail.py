@@ -173,6 +173,8 @@ class Trail:
         self._began = perf_counter()
         self._elapsed_ms: float | None = None
         self._decisions: list[Decision] = []
+        self._verdict = Verdict.ALLOWED
+        """The highest of the decisions."""
         self.texts: dict[str, str] = {}
         """Label -> text, of what was decided on."""
         self.target: Target | None = None
@@ -196,7 +198,7 @@ class Trail:
 
     def decided(self, decision: Decision, kept: Mapping[str, str]) -> None:
         """The policy decided. `kept` are the texts with everything masked that was found."""
-        self._decisions.append(decision)
+        self._decide(decision)
         phase = str(decision.phase)
         for label, text in kept.items():
             self.texts[f"{phase}.{label}"] = text
@@ -240,7 +242,12 @@ class Trail:
     def refused(self, refusal: Refusal) -> None:
         """A budget or a limit has no room for the call, which is not made."""
         self._refusal = refusal
-        self._decisions.append(refused(refusal))
+        self._decide(refused(refusal))
+
+    def _decide(self, decision: Decision) -> None:
+        self._decisions.append(decision)
+        if decision.verdict is not Verdict.ALLOWED:
+            self._verdict = max(self._verdict, decision.verdict, key=_RANK.__getitem__)
 
     def answered(self, answer: Completion, *, is_whole: bool = True, is_late: bool = False) -> None:
         """The provider answered. Of an answer that is not whole, counts are what was seen of them.
@@ -289,11 +296,7 @@ class Trail:
     @property
     def verdict(self) -> Verdict:
         """The verdict on all of the call."""
-        if self._code is not None:
-            return Verdict.ERROR
-        if not self._decisions:
-            return Verdict.ALLOWED
-        return max([each.verdict for each in self._decisions], key=_RANK.__getitem__)
+        return self._verdict if self._code is None else Verdict.ERROR
 
     def outcome(self, given: Any) -> Outcome:
         """What the mode gets; `given` is the answer that may be given."""

@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from axonflow_core.audit.finding import labels_of, series_id
+from axonflow_core.audit.finding import cost_of, labels_of, series_id
 from axonflow_core.policy.rules import Verdict
 
 from .making import call
@@ -39,7 +39,7 @@ def picks() -> Iterator[tuple[Any, ...]]:
             request_type="chat" if number % 5 else "sql",
             facts={"cost_usd": 4.0 ** (number % 7 - 8)},
         )
-        labels = labels_of(entry)
+        labels = labels_of(entry, cost_of(entry))
         yield (number, entry.facts["cost_usd"], series_id(labels), *labels)
 
 

@@ -86,13 +86,14 @@ def _fill(connection: sa.Connection, series: sa.Table, terms: sa.Table) -> None:
                 entry = entry_of(body)
             except AuditError:
                 continue  # it was changed, which verifying tells
-            labels = labels_of(entry)
+            cost = cost_of(entry)
+            labels = labels_of(entry, cost)
             if (id := known.get(labels)) is None:
                 id = known[labels] = series_id(labels)
                 connection.execute(
                     series.insert(), {"id": id, **dict(zip(LABELS, labels, strict=True))}
                 )
-            places.append((number, id, cost_of(entry)))
+            places.append((number, id, cost))
             new_terms += [(term, id, entry.at_us, number) for term in terms_of(entry)]
         write(connection, terms, places, new_terms)
         if time.monotonic() - told_s >= databases.TELL_S:
