@@ -10,10 +10,11 @@ from typing import Self, TypeVar
 from sqlalchemy import Connection, Engine, MetaData
 
 from axonflow_core.audit.anchors import Place
-from axonflow_core.audit.batch import Execute, Transaction
+from axonflow_core.audit.batch import Transaction
 from axonflow_core.audit.databases.urls import database_of
 from axonflow_core.audit.jobs import Job
 from axonflow_core.audit.record import Entry
+from axonflow_core.audit.statements import Execute
 from axonflow_core.audit.writer import Writer, WriterOptions
 from axonflow_core.keys import Keys
 

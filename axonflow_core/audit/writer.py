@@ -36,9 +36,7 @@ from axonflow_core.audit.anchors import Anchoring, Place
 from axonflow_core.audit.batch import (
     Batch,
     ChangedHead,
-    Execute,
     LostKey,
-    Statements,
     Transaction,
     Vault,
     move_head,
@@ -51,6 +49,7 @@ from axonflow_core.audit.jobs import Job, Outcome, Work, settle
 from axonflow_core.audit.keys import key_id
 from axonflow_core.audit.opening import begin_chain, require_known_keys, require_master, sweep
 from axonflow_core.audit.record import Entry
+from axonflow_core.audit.statements import Execute, Statements
 from axonflow_core.errors import AuditError
 from axonflow_core.frozen import evolve, frozen
 from axonflow_core.keys import Keys

@@ -53,7 +53,8 @@ from axonflow_core.messages import Json
 if TYPE_CHECKING:
     from sqlalchemy import Connection, RowMapping
 
-    from axonflow_core.audit.batch import Execute, Transaction
+    from axonflow_core.audit.batch import Transaction
+    from axonflow_core.audit.statements import Execute
 
 TABLES = MetaData()
 """To be made beside the audit's tables: `AuditStore.open(…, tables=…)`."""

@@ -18,7 +18,7 @@ from sqlalchemy import delete, insert, select, update
 
 from axonflow_core.audit import batch as batches
 from axonflow_core.audit import holds
-from axonflow_core.audit.batch import Batch, Statements, Transaction, Vault, move_head
+from axonflow_core.audit.batch import Batch, Transaction, Vault, move_head
 from axonflow_core.audit.chain import Head
 from axonflow_core.audit.connection import WriterConnection
 from axonflow_core.audit.databases.sqlite import SQLiteDatabase
@@ -28,6 +28,7 @@ from axonflow_core.audit.opening import begin_chain, sweep
 from axonflow_core.audit.record import Kind
 from axonflow_core.audit.retention import plan, remove
 from axonflow_core.audit.schema import BEGINNINGS, EXPORTS, HEADS, RECORDS
+from axonflow_core.audit.statements import Statements
 from axonflow_core.audit.verify import seals_of, verify
 from axonflow_core.frozen import evolve
 
