@@ -12,6 +12,7 @@ from typing import Any
 
 import boto3
 import pytest
+from attrs import evolve
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
@@ -113,6 +114,15 @@ def test_a_wrong_secret_is_refused_as_aws_does(endpoint: Endpoint) -> None:
     with pytest.raises(ClientError) as refused:
         client_of(endpoint, "not the secret").converse(modelId="claude", messages=said("hi"))
     assert refused.value.response["Error"]["Code"] == "InvalidSignatureException"
+    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
+
+
+def test_an_id_that_nobody_has_is_refused_as_aws_does(endpoint: Endpoint) -> None:
+    stranger = evolve(endpoint, key="nobody:at-all")
+    with pytest.raises(ClientError) as refused:
+        client_of(stranger).converse(modelId="claude", messages=said("hi"))
+    assert refused.value.response["Error"]["Code"] == "UnrecognizedClientException"
+    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
 
 
 def test_a_signature_of_the_host_without_its_port_is_verified_as_it_came(
