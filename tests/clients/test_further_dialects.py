@@ -13,7 +13,10 @@ from attrs import frozen
 
 from .conftest import Endpoint
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # what other people's code does is theirs
+pytestmark = [
+    pytest.mark.thorough,
+    pytest.mark.filterwarnings("ignore"),  # what other people's code does is theirs
+]
 
 VECTORS = "amazon.titan-embed-text-v2:0"
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
@@ -157,10 +160,11 @@ CLIENTS: dict[str, tuple[str, Callable[[str, str], Any]]] = {
 
 
 @pytest.fixture(params=CLIENTS)
-def made(request: pytest.FixtureRequest, endpoint: Endpoint) -> Callable[..., Any]:
+def made(request: pytest.FixtureRequest) -> Callable[..., Any]:
     """Makes a client of the server, with its key or another."""
     package, make = CLIENTS[request.param]
     pytest.importorskip(package)
+    endpoint: Endpoint = request.getfixturevalue("endpoint")
     return lambda key=endpoint.key: make(endpoint.url, key)
 
 
@@ -216,8 +220,9 @@ def test_a_block_in_the_middle_of_a_stream_says_which_rule_it_was(made: Any) -> 
     assert said and "heliotrope-" not in "".join(said)
 
 
-def test_an_ollama_tells_of_itself(endpoint: Endpoint) -> None:
+def test_an_ollama_tells_of_itself(request: pytest.FixtureRequest) -> None:
     ollama = pytest.importorskip("ollama")
+    endpoint: Endpoint = request.getfixturevalue("endpoint")
     headers = {"authorization": f"Bearer {endpoint.key}"}
     client = ollama.Client(host=endpoint.url, headers=headers)
 
