@@ -12,6 +12,8 @@ The first three are stopped always, the last where `policies.vendor_fetches` doe
 a vendor searches for or runs on servers of its own names no other place, and is left to it. So is
 an object of S3, which Bedrock reads with the role that the operator gave to the server.
 
+Nobody's own API has `api_base`; a proxy that a provider's `endpoint` names may (CVE-2024-6587).
+
 Sources: Anthropic's API reference, "MCP connector", "Web fetch tool", "Files", "Data residency";
 OpenAI's API reference, "File inputs"; Gemini API, "URL context", "File search", "Files"; November
 2026.
@@ -55,6 +57,8 @@ _WHY: Mapping[Errand, str] = {
     "operator sets `policies.vendor_fetches: allow`",
 }
 _MEMBERS: Mapping[str, Errand] = {
+    "api_base": Errand.SERVER,
+    "base_url": Errand.SERVER,
     "mcp_servers": Errand.SERVER,
     "inference_geo": Errand.PLACE,
     "container": Errand.KEPT,

@@ -59,6 +59,11 @@ STOPPED: Mapping[str, tuple[str, Mapping[str, Any], Errand]] = {
         saying("converse", additionalModelRequestFields={"mcp_servers": MCP}),
         Errand.SERVER,
     ),
+    "an address for a proxy": (
+        "chat",
+        saying("chat", api_base="https://evil.example"),
+        Errand.SERVER,
+    ),
     "its tools": (
         "messages",
         saying("messages", tools=[{"type": "mcp_toolset", "mcp_server_name": "m"}]),
