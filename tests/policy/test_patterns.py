@@ -51,6 +51,26 @@ def test_a_pattern_that_cannot_be_used_is_refused_with_the_reason(
     assert reason in (Policy.test_pattern(pattern, []).error or "")
 
 
+@pytest.mark.parametrize(
+    ("pattern", "text"),
+    [
+        (r"(?P<id>\d+)(?:x(?P<more>y))?", b"a 12"),
+        (r"(?<id>\d+)", b"a 12"),
+        (r"[(?P<id>]+", b"?P<"),
+        (r"[](?P<id>]+", b"]?P<"),
+        (r"\(\?P<id>", b"(?P<id>"),
+        (r"[^\](?P<id>]+", b"abc"),
+    ],
+)
+def test_a_pattern_matches_what_it_does_without_the_names_of_its_groups(
+    pattern: str, text: bytes
+) -> None:
+    """Which capture, and take thirty times as long."""
+    named, regexp = capturing(pattern), compiled(pattern)
+    assert regexp.groups == 0
+    assert regexp.search(text).span() == named.search(text).span()
+
+
 def test_a_pattern_of_the_project_may_be_large_and_captures() -> None:
     large = r"key=(\pL{20})"
     with pytest.raises(Unfit, match="instructions"):

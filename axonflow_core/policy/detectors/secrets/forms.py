@@ -22,7 +22,7 @@ from collections.abc import Mapping
 from axonflow_core.policy.detectors.secrets import kubernetes
 from axonflow_core.policy.detectors.secrets.gitleaks import GENERAL, SecretRule
 from axonflow_core.policy.detectors.secrets.sightings import Candidate, Form, Sighting
-from axonflow_core.policy.patterns import Regexp, capturing, compiled, united, within
+from axonflow_core.policy.patterns import Regexp, capturing, compiled, ending, united, within
 
 _SIGN = r"[\d+/\x{17f}\x{212a}]"
 _GENERAL = (
@@ -34,6 +34,7 @@ and dots, so one of them is neither."""
 _BEGINNINGS = {
     "pypi-upload-token": r"pypi-AgEIcHlwaS5vcmc[\w-]{50}",
     "sendgrid-api-token": r"\bSG\.",
+    "square-access-token": r"\b(?:EAAA|sq0atp-)",
 }
 """Id -> how a token begins whose bound is large, or that may begin anew within itself."""
 _MAX_CAPTURED = 4_096
@@ -74,6 +75,7 @@ class TokenForm:
         self._begins = rule.id in _BEGINNINGS
         self._looser = united((_BEGINNINGS.get(rule.id) or _looser(rule.searched),))
         self._pattern = capturing(rule.searched)
+        self._end = ending(united((rule.searched,)))
 
     def search(self, data: bytes, position: int) -> Sighting | None:
         found = self._looser.search(data, position)
@@ -81,8 +83,7 @@ class TokenForm:
             return None
         span = value = found.span()
         if self._begins:
-            match = self._pattern.match(data, span[0])
-            value = match.span() if match else (span[0], span[0])
+            value = span[0], max(span[0], self._end(data, span[0]))
         return Sighting(value, span)
 
     def candidate(self, data: bytes, sighting: Sighting) -> Candidate | None:
@@ -103,12 +104,13 @@ class LabelledForm:
         label, value, secret = rule.searched.partition(_VALUE)
         flags = "(?i)" if label.startswith("(?i)") else ""
         self._looser = within(compiled(_looser(rule.searched)))
-        self._label = capturing(label.replace(_GAP, ""))
+        label = label.replace(_GAP, "")
         self._value = capturing(flags + value + secret)
         self._values = within(self._value)
-        self._labels = within(self._label)
+        self._labels = within(united((label,)))
+        self._end_of_label = ending(united((label,)))
         self._uncaptured = united((flags + value + secret,))
-        self._group = rule.group and rule.group - self._label.groups
+        self._group = rule.group and rule.group - capturing(label).groups
         self._is_general = rule.id == GENERAL
 
     def search(self, data: bytes, position: int) -> Sighting | None:
@@ -134,8 +136,7 @@ class LabelledForm:
         """What stands where a secret would may be the label of one."""
         start, end = sighting.value
         if start == end:  # what is searched for first is looser
-            label = self._label.match(data, start)
-            return label.end() if label else start + 1
+            return max(start + 1, self._end_of_label(data, start))
         if end - start <= _MAX_NAME and self._labels(data, start, end)[0][0] >= 0:
             return start
         return sighting.match[1]
@@ -158,9 +159,14 @@ class LabelledForm:
 
     def _start_of_label(self, data: bytes, start: int, end: int) -> int | None:
         """The start of the first label that is near enough to the value that begins at `end`."""
-        labels = self._label.finditer(data, max(start, end - _MAX_LABEL), end)
-        near = (one.start() for one in labels if one.end() >= end - _MAX_GAP)
-        return next(near, None)
+        behind = max(start, end - _MAX_LABEL)
+        while behind < end:
+            label, behind = self._labels(data, behind, end)[0]
+            if label < 0:
+                return None
+            if behind >= end - _MAX_GAP:
+                return label
+        return None
 
 
 def _start_of_last(data: bytes, start: int, end: int) -> int:
@@ -195,10 +201,9 @@ def _looser(pattern: str) -> str:
 
 def _secret(match: Regexp, group: int) -> tuple[int, int]:
     """The span of the secret in a match: of the group that the rule names, else of the first that
-    is long enough and has no name, else of all of it."""
-    named = set(match.re.groupindex.values())
+    is long enough, else of all of it."""
     for number in (group,) if group else range(1, match.re.groups + 1):
         span: tuple[int, int] = match.span(number)
-        if span[1] - span[0] >= _LEAST and number not in named:
+        if span[1] - span[0] >= _LEAST:
             return span
     return match.start(), match.end()

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from axonflow_core.frozen import frozen
+from axonflow_core.policy.patterns import nameless
 
 GENERAL = "generic-api-key"
 """Id of the rule that finds what stands behind a general label (`password = …`)."""
@@ -24,7 +25,6 @@ LEFT_OUT: Mapping[str, str] = {
 _DATA = Path(__file__).with_name("gitleaks.json")
 _PREFIX = r"[\w.-]{0,50}?"
 """What upstream reads before a label, so that a report shows all of a name."""
-
 _GREEDY = (r"(?:.*|.*(?:[\r\n]{1,2}.*){1,5})", r"(?:.*?|.*?(?:[\r\n]{1,2}.*?){1,5})")
 
 _ENDS = (
@@ -70,8 +70,9 @@ class SecretRule:
     def searched(self) -> str:
         """The pattern for texts of people: without what it reads before a label, for RE2 fifty
         states at each byte; the first of several secrets behind a `curl`; and what ends a token in
-        a sentence ends it too, save behind a general label, whose values have no form."""
-        pattern = self.pattern.replace(_PREFIX, "").replace(*_GREEDY)
+        a sentence ends it too, save behind a general label, whose values have no form. No group
+        with a name is a secret."""
+        pattern = nameless(self.pattern.replace(_PREFIX, "").replace(*_GREEDY))
         return pattern if self.id == GENERAL else pattern.replace(*_ENDS)
 
 

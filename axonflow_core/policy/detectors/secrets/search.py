@@ -24,9 +24,9 @@ bytes of a text for each of them more."""
 _EFFORT_OF_LABELS, _MB = 36_000, 1_048_576
 """The same of the general rule, in a text of a megabyte or less: lists of values with a `key` are
 quite usual. In a longer one it is more by its length."""
-_SEEN, _WEIGHED, _TRIED = 3, 4, 3
+_SEEN, _WEIGHED, _TRIED, _TRIED_WITH_LABEL = 3, 4, 3, 25
 """What a sighting costs, what it costs more where its value is weighed, and where that may be a
-secret."""
+secret: of the general rule, whose label is looked for."""
 _READ_AGAIN = 1_024
 """Bytes that are read again in a microsecond."""
 
@@ -68,7 +68,7 @@ class SecretSearch:
             if value not in refused:
                 effort -= _WEIGHED
                 if scale.may_be_secret(value):
-                    effort -= _TRIED
+                    effort -= _TRIED_WITH_LABEL if self._rule.id == GENERAL else _TRIED
                     secret = self._secret(data, sighting)
                 else:
                     refused.add(value)

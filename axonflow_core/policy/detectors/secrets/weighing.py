@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache, lru_cache
+from functools import cache
 from math import log2
 
 from axonflow_core.policy.detectors.secrets.gitleaks import GENERAL, SecretRule, allowed_by_all
@@ -13,6 +13,9 @@ from axonflow_core.policy.patterns import Regexp, capturing, looking, quoted
 LEAST_ENTROPY = 2.0
 """Bits for each byte of a secret whose rule says nothing of them: more than a few characters that
 are repeated have."""
+_WEIGHED = 256
+"""Bytes at the beginning of a value that are weighed for all of it: 1,000 take 30 microseconds."""
+_COUNT_LOG_COUNT = (0.0, *(count * log2(count) for count in range(1, _WEIGHED + 1)))
 _MAX_LINE = 1_000
 """Bytes of a line before and behind what an allowlist looks at."""
 _NAME = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
@@ -37,15 +40,11 @@ _UUID = r"\A(?i:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\z"
 
 
 def entropy(secret: bytes) -> float:
-    """Shannon's entropy of the bytes, in bits for each."""
-    length = len(secret)
-    counts = map(secret.count, set(secret))
-    return log2(length) - sum(map(_count_log_count, counts)) / length
-
-
-@lru_cache(maxsize=1_024)
-def _count_log_count(count: int) -> float:
-    return count * log2(count)
+    """Shannon's entropy of the bytes, in bits for each; of a long secret, of the first
+    `_WEIGHED`."""
+    weighed = secret[:_WEIGHED]
+    counts = map(weighed.count, set(weighed))
+    return log2(len(weighed)) - sum(map(_COUNT_LOG_COUNT.__getitem__, counts)) / len(weighed)
 
 
 class Scale:
@@ -63,7 +62,7 @@ class Scale:
     def may_be_secret(self, value: bytes) -> bool:
         """Whether there may be a secret in a value. Behind a label it is the secret itself, and is
         weighed before its label is looked for."""
-        if len(set(value)) < self._least_bytes:
+        if len(set(value[:_WEIGHED])) < self._least_bytes:
             return False
         return not self._is_labelled or self._is_heavy(value)
 
