@@ -130,10 +130,13 @@ DETECTORS = (
         action=Action.WARN,
         severity=Severity.MEDIUM,
         description="The text holds the address of a wallet (Bitcoin, personal data).",
-        pattern=r"\b(?:[13][1-9A-HJ-NP-Za-km-z]{25,34}|(?:bc1|BC1)[0-9A-Za-z]{11,71})\b",
+        pattern=(
+            r"\b(?:[13][1-9A-HJ-NP-Za-km-z]{25,34}"
+            r"|bc1[02-9ac-hj-np-z]{11,71}|BC1[02-9AC-HJ-NP-Z]{11,71})\b"
+        ),
         hint=ADDRESS,
         accept=_wallet,
-        cost_us=14,
+        cost_us=28,
         load=lambda: standard("bitcoin"),
     ),
 )
