@@ -31,10 +31,18 @@ def as_upstream(pattern: str) -> Any:
     return re2.compile(pattern, options)
 
 
+class Steady(Random):
+    """Draws the same of a set in each process: `rstr` makes lists of sets."""
+
+    def choice(self, seq: Any) -> Any:
+        are_characters = all(isinstance(one, str) for one in seq)
+        return super().choice(sorted(seq) if are_characters else seq)
+
+
 @cache
 def secrets(rule: SecretRule) -> Sequence[str]:
     """`SAMPLES` texts that the rule's pattern matches, made from it; fewer where few do."""
-    made, matches = Rstr(Random(rule.id)), as_upstream(rule.pattern).search
+    made, matches = Rstr(Steady(rule.id)), as_upstream(rule.pattern).search
     python = for_python(rule.pattern)
     texts = filter(matches, (made.xeger(python) for _ in range(TRIES)))
     return tuple(islice(texts, SAMPLES))
