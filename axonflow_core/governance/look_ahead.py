@@ -54,6 +54,9 @@ if TYPE_CHECKING:
     from axonflow_core.governance.vault import Vault
     from axonflow_core.policy.engine import Policy
 
+MAX_TAKEN = 256
+"""Batches that leave at once, or those of one read. Behind a long word that was held there may be
+thousands, and each takes the event loop 10 us."""
 STRIDE = 96
 """Characters that come before the next search: text is late by at most so many more than the
 look-ahead."""
@@ -108,8 +111,8 @@ class AnswerScreen:
         """How much is to be searched in these, as characters of a run."""
         self._known: set[str] = set()
         self._is_due = False
-        self._may_pass = False
-        """Whether something changed since the last look at what may leave."""
+        self.may_pass = False
+        """Whether something may leave that did not at the last look."""
         self.unread = 0
         """Characters that came since the last search."""
         self.stop: Stop | None = None
@@ -147,8 +150,8 @@ class AnswerScreen:
                 elif kind not in _SILENT:
                     self._event(event, held, number, place)
         if not held.ends:
-            self._may_pass = True
-        return self._may_pass or self.is_due
+            self.may_pass = True
+        return self.may_pass or self.is_due
 
     def _delta(self, event: Any, held: Held, number: int, place: int) -> None:
         kind = _DELTAS[type(event)]
@@ -265,7 +268,7 @@ class AnswerScreen:
             self.stop = self.stop or next(self._judged(), None)
         except Exception:
             self.stop = Stop(Verdict.ERROR, "The policies could not be evaluated.")
-        self._may_pass = True
+        self.may_pass = True
         if self.stop is not None:
             self._queue.clear()
 
@@ -334,16 +337,18 @@ class AnswerScreen:
     # ── what may leave ────────────────────────────────────────────────────────────────────────────
 
     def taken(self) -> Passed | None:
-        """What may leave now; None where that is nothing."""
-        if not self._may_pass:
+        """What may leave now, a part of it where that is much (`MAX_TAKEN`); None where that is
+        nothing."""
+        if not self.may_pass:
             return None
-        self._may_pass = False
-        queue, reads = self._queue, list[Held]()
-        while queue and queue[0].is_cleared:
+        queue, reads, left = self._queue, list[Held](), MAX_TAKEN
+        while queue and left > 0 and queue[0].is_cleared:
             reads.append(queue.popleft())
+            left -= len(reads[-1].batches)
+        self.may_pass = left <= 0
         if not reads:
             return None
-        batches: tuple[Batch, ...] = ()
+        batches = list[Batch]()
         for held in reads:
             held.is_released = True
             if held.masks or held.replaced:
@@ -354,7 +359,7 @@ class AnswerScreen:
                 batches += held.batches
         natives = [held.native for held in reads if held.native is not None]
         is_native = len(natives) == len(reads) and not self._has_changed
-        return Passed(batches, b"".join(natives) if is_native else None)
+        return Passed(tuple(batches), b"".join(natives) if is_native else None)
 
 
 def _weight_of(texts: dict[Place, str]) -> int:

@@ -131,6 +131,9 @@ class GovernedStream(CompletionStream):
     async def _next(self) -> Passed | None:
         """What may leave after some more reads of the provider. The last read begins the end."""
         screen, passed = self._screen, None
+        if screen is not None and screen.may_pass:
+            await asyncio.sleep(0)  # others have their turns
+            return self._leaving(screen.taken())
         stream, saw = self._stream, self._seen.add
         try:
             batches = await stream.read()
@@ -151,11 +154,16 @@ class GovernedStream(CompletionStream):
             self._begin_end(self._finished())
         elif screen is not None and screen.stop is not None:
             self._begin_end(self._stopped(screen.stop))
-        elif passed is not None and self._seen.has_stopped:
-            self._last.append(passed)
         else:
-            return passed
+            return self._leaving(passed)
         return None
+
+    def _leaving(self, passed: Passed | None) -> Passed | None:
+        """What leaves now: nothing behind the reason to stop, which waits for the record."""
+        if passed is not None and self._seen.has_stopped:
+            self._last.append(passed)
+            return None
+        return passed
 
     def _handed(self, passed: Passed) -> tuple[Batch, ...]:
         self._front.add(passed.batches)
@@ -166,6 +174,8 @@ class GovernedStream(CompletionStream):
         """What is left once the end is on record: the last events, or why there are none."""
         await asyncio.shield(end)
         self.native = None
+        if len(self._last) > 1:
+            await asyncio.sleep(0)  # others have their turns
         if self._last:
             return self._handed(self._last.pop(0))
         if self._fault is not None:
@@ -254,8 +264,10 @@ class GovernedStream(CompletionStream):
             return None
         screen.end(is_complete=is_complete)
         await _search(screen)
-        if passed := screen.taken():
+        while passed := screen.taken():
             self._last.append(passed)
+            if screen.may_pass:
+                await asyncio.sleep(0)  # others have their turns
         return screen.stop
 
     async def _judged(self, stop: Stop | None, *, is_whole: bool = True) -> Decision | None:

@@ -49,10 +49,12 @@ def passed_by(screen: AnswerScreen, reads: Sequence[tuple[Batch, ...]]) -> list[
     for read in reads:
         screen.add(read, None)
         screen.judge()
-        batches += passed.batches if (passed := screen.taken()) else ()
+        while passed := screen.taken():
+            batches += passed.batches
     screen.end(is_complete=True)
     screen.judge()
-    batches += passed.batches if (passed := screen.taken()) else ()
+    while passed := screen.taken():
+        batches += passed.batches
     return [event for batch in batches for event in batch]
 
 

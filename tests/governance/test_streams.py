@@ -11,6 +11,7 @@ import pytest
 from axonflow_core.audit.record import Kind
 from axonflow_core.errors import AuditError, AxonFlowError, Throttled, TruncatedStream
 from axonflow_core.frozen import evolve
+from axonflow_core.governance.look_ahead import MAX_TAKEN
 from axonflow_core.governance.trail import Outcome
 from axonflow_core.messages import StopReason, Text, ToolUse, Usage
 from axonflow_core.policy.engine import Policy
@@ -73,6 +74,31 @@ async def test_text_is_held_back_by_the_look_ahead_and_one_stride() -> None:
         held += sum(isinstance(event, TextDelta) for batch in read for event in batch)
         most = max(most, came - held) if upstream.left else most
     assert 128 <= most <= 128 + 96
+
+
+@pytest.mark.parametrize("behind", [LONG, ""], ids=["on the way", "at the end"])
+async def test_what_leaves_behind_a_long_word_lets_others_have_their_turns(behind: str) -> None:
+    reads = reads_of_text(*"x" * 5 * MAX_TAKEN, *behind)
+    turns = 0
+
+    async def take_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    stream = await streamed(reads).stream()
+    others = asyncio.create_task(take_turns())
+    came: list[Any] = []
+    turns_at_full: list[int] = []
+    while read := await stream.read():
+        came += read
+        assert len(read) <= MAX_TAKEN
+        if len(read) == MAX_TAKEN:
+            turns_at_full.append(turns)
+    others.cancel()
+    assert list(map(id, came)) == [id(batch) for read in reads for batch in read]
+    assert len(set(turns_at_full)) == len(turns_at_full) >= 4
 
 
 async def test_a_policy_that_stops_nothing_holds_nothing_back() -> None:

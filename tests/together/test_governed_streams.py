@@ -47,10 +47,12 @@ def screened(batches: list[Batch], policy: Any) -> list[Batch]:
     for batch in batches:
         screen.add((batch,), None)
         screen.judge()
-        left += passed.batches if (passed := screen.taken()) else ()
+        while passed := screen.taken():
+            left += passed.batches
     screen.end(is_complete=True)
     screen.judge()
-    left += passed.batches if (passed := screen.taken()) else ()
+    while passed := screen.taken():
+        left += passed.batches
     assert screen.stop is None
     return left
 
