@@ -62,6 +62,14 @@ TEXTS: Mapping[str, str] = {
     "zero width": "s\u200be\u200bl\u2060e\u00adct from \u200b",
     "look-alikes": "ЅЕLЕСТ uѕеr frоm tаblе whеrе ",
 }
+LONG_IN_JUDGING = {
+    "entities": 4,
+    "percents": 4,
+    "zero width": 4,
+    "look-alikes": 4,
+    "full width": 32,
+}
+"""Those of which a part of a megabyte is enough: no stretch of them is as long as their parts."""
 _TURN_S = 0.0005
 _SAMPLE_NS = 200_000
 _CHAT = "/v1/chat/completions"
@@ -96,10 +104,10 @@ def measured() -> Mapping[str, Turns]:
 def kinds() -> Iterator[tuple[str, Kind]]:
     """The requests, by their names."""
     for name, text in TEXTS.items():
-        yield name, _chat(noise.repeated(text, MB // 16 if name == "full width" else MB))
+        yield name, _chat(noise.repeated(text, MB // LONG_IN_JUDGING.get(name, 1)))
         yield f"short, {name}", _chat(noise.repeated(text, SHORT if text.isascii() else SHORT // 2))
     yield "20 of 50 KB", _chat(*[noise.english(50_000)] * 20)
-    yield "10,000 messages", _chat(*[f"row {number}, seen" for number in range(10_000)])
+    yield "5,000 messages", _chat(*[f"row {number}, seen" for number in range(5_000)])
     rows = json.dumps([{"id": number, "name": f"part {number}"} for number in range(8_000)])
     call = {"name": "find", "arguments": f'{{"rows": {rows}}}'}
     yield (
