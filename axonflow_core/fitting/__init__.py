@@ -170,7 +170,7 @@ def fit(
     if client is not None:
         # First what only the client's dialect can read, because the steps below know neutral values
         # alone. That may take features away, so they are collected again.
-        request = fit_served(request, model)
+        request = fit_served(request, asked.uses, model)
         asked = asked_by(request)
         client = None if takes_answers_as_they_are(client, codec) else client
     fitted = fit_request(request, asked.uses, model)

@@ -102,28 +102,29 @@ def foresee(request: CompletionRequest, model: Model) -> CompletionRequest:
     return foresee_answer(refuse_unstreamable_answer(request, model), model)
 
 
-SERVED: tuple[Step, ...] = (
-    refuse_unstreamable_answer,
-    fit_betas,
-    settle_options,
-    write_as_documented,
-)
-"""For every request that came in another codec's JSON, of the same dialect too."""
-
-CROSSING: tuple[Step, ...] = (
-    leave_out_hosted_tools,
-    report_tools_as_functions,
-    refuse_foreign_blocks,
-    leave_out_citations,
-    leave_out_unknown_members,
-    foresee_answer,
-)
-"""For those that came in another dialect."""
-
 _TOOLS = frozenset({Feature.TOOLS})
 _CHOICE = frozenset({Feature.TOOL_CHOICE})
 _REASONING = frozenset({Feature.REASONING})
 _CACHE_POINTS = frozenset({Feature.CACHE_POINTS})
+
+SERVED: tuple[tuple[frozenset[str] | None, Step], ...] = (
+    (None, refuse_unstreamable_answer),
+    (None, fit_betas),
+    (None, settle_options),
+    (_TOOLS | {Feature.IMAGES, Feature.DOCUMENTS}, write_as_documented),
+)
+"""For requests that came in another codec's JSON, of the same dialect too: for all of them, or for
+those that use one of these."""
+
+CROSSING: tuple[tuple[frozenset[str] | None, Step], ...] = (
+    (frozenset({Feature.BUILTIN_TOOLS}), leave_out_hosted_tools),
+    (_TOOLS, report_tools_as_functions),
+    (None, refuse_foreign_blocks),
+    (None, leave_out_citations),
+    (None, leave_out_unknown_members),
+    (None, foresee_answer),
+)
+"""For those that came in another dialect."""
 
 STEPS: tuple[tuple[frozenset[str], Step], ...] = (
     (frozenset({Feature.IMAGES, Feature.DOCUMENTS}), fit_media),
@@ -185,14 +186,17 @@ def needs_steps(asked: Asked) -> bool:
     return asked.has_blanks or not asked.features.isdisjoint(_ADJUSTABLE)
 
 
-def fit_served(request: CompletionRequest, model: Model) -> CompletionRequest:
+def fit_served(request: CompletionRequest, uses: frozenset[str], model: Model) -> CompletionRequest:
     """`request`, which came in another codec's JSON, without what only that codec knows."""
-    for step in SERVED:
+    for step in _served_steps(uses, is_crossing=model.is_crossing):
         request = step(request, model)
-    if model.is_crossing:
-        for step in CROSSING:
-            request = step(request, model)
     return request
+
+
+@lru_cache(maxsize=256)
+def _served_steps(uses: frozenset[str], *, is_crossing: bool) -> tuple[Step, ...]:
+    table = (*SERVED, *CROSSING) if is_crossing else SERVED
+    return tuple(step for some, step in table if some is None or not uses.isdisjoint(some))
 
 
 def fit_request(
