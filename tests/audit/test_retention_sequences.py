@@ -341,7 +341,7 @@ def connection(tmp_path: Path) -> Iterator[WriterConnection]:
     ("first", "count"),
     [
         (0, 40),
-        pytest.param(40, 300, marks=pytest.mark.thorough),
+        *(pytest.param(first, 60, marks=pytest.mark.thorough) for first in range(40, 340, 60)),
         *(
             pytest.param(first, 1_000, marks=pytest.mark.exhaustive)
             for first in range(0, 10_000, 1_000)
