@@ -119,6 +119,7 @@ def gemini(feature: str) -> dict[str, Any]:
         case "tools":
             look = {"name": "look", "description": LOOK, "parametersJsonSchema": SCHEMA}
             body["tools"] = [{"functionDeclarations": [look]}]
+            body["toolConfig"] = {"functionCallingConfig": {"mode": "ANY"}}
         case "image":
             parts.append({"inlineData": {"mimeType": "image/png", "data": PIXEL}})
         case "reasoning":

@@ -79,6 +79,7 @@ def test_a_secret_in_an_answer_stays_here(
 def unforced(body: dict[str, Any]) -> dict[str, Any]:
     """A body that leaves it to the model whether it calls a tool: not every one can be forced."""
     left = {name: value for name, value in body.items() if name != "tool_choice"}
-    if "toolConfig" in left:
-        left["toolConfig"] = {"tools": body["toolConfig"]["tools"]}
+    config = left.pop("toolConfig", {})
+    if "tools" in config:  # Converse has them there, too
+        left["toolConfig"] = {"tools": config["tools"]}
     return left
