@@ -113,7 +113,7 @@ class Replay:
         self._ingresses = ingresses
         decisions = self._entry.facts.get("decisions") or ()
         self._decisions: list[Mapping[str, Any]] = [each for each in decisions if each["policy"]]
-        """Those of policies: a budget's has no version."""
+        """Those of policies: a budget's and an errand's have no version."""
 
     async def parts(self, given: GivenAgain | None = None) -> tuple[Part, ...]:
         """What replaying shows, of the request where it is given. Errors as `asked_by`."""
