@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, TypeAlias
 
 from axonflow_core.errors import ConfigError
@@ -100,7 +100,7 @@ def united(patterns: Sequence[str]) -> Regexp:
     return _compiled("|".join(f"(?:{pattern})" for pattern in patterns))
 
 
-@cache
+@lru_cache(maxsize=64)
 def literals(words: Sequence[bytes]) -> Regexp:
     """The automaton for texts of ASCII, the longest at each place: the same one whoever asks."""
     return _compiled("|".join(quoted(word.decode()) for word in words), is_longest=True)

@@ -19,9 +19,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from functools import cache, lru_cache
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
-from axonflow_core.policy.patterns import Look, literals, looking, quoted, united
+from axonflow_core.policy.patterns import Look, Within, literals, looking, quoted, united, within
 from axonflow_core.policy.views import View
 
 Clue: TypeAlias = tuple[tuple[str, ...], str]
@@ -33,6 +33,8 @@ _SAMPLE = 1_024
 """Bytes at the beginning of a text that tell whether it is noise."""
 _SHORT = 512
 """Bytes of a text that is never called noise."""
+_SEARCHES = 4
+"""Searches for keywords in a text that is full of them."""
 _CAPITALS = bytes(range(ord("A"), ord("Z") + 1))
 _NOBODY: Set[int] = frozenset()
 _ENDLESS = re.compile(r"(?<!\\)[*+]")
@@ -72,7 +74,7 @@ class Sieve:
         self.is_warm = False
         """Whether its detectors have been searched with."""
         self._words = _with_shorter(words)
-        self._find_word = literals(tuple(sorted(words))).search if words else None
+        self._find_word = within(literals(tuple(sorted(words)))) if words else None
         numbers = list(filter(is_of_numbers, hints))
         others = [hint for hint in hints if hint not in numbers]
         self._groups = list(_groups(hints, others, words))
@@ -90,7 +92,7 @@ class Sieve:
     def warm_up(self, view: View) -> None:
         """Search with every automaton, so that the first call does not pay for it."""
         if self._find_word is not None:
-            self._find_word(view.lowered)
+            self._find_word(view.lowered, 0, len(view.lowered))
         for group in self._with_numbers:
             group.find(view.data)
             for find, _ in group.hints:
@@ -102,10 +104,9 @@ class Sieve:
         return set[int]().union(*found, self._by_word(view, start) if group.has_words else ())
 
     def _by_word(self, view: View, start: int) -> Set[int]:
-        find = self._find_word
-        if find is None or (match := find(view.lowered, start)) is None:
+        if self._find_word is None:
             return _NOBODY
-        words = _words_in(view.lowered, match, self._words)
+        words = _words_in(view.lowered, start, self._find_word, self._words)
         return set[int]().union(*map(self._words.__getitem__, words))
 
 
@@ -147,16 +148,31 @@ def is_of_numbers(hint: str) -> bool:
     return bool(without.programsize == united((_NOTHING,)).programsize)
 
 
-def _words_in(data: bytes, match: Any, words: Iterable[bytes]) -> Set[bytes]:
-    """The keywords in a text, by the first match in it. Where there are very many matches the text
-    is searched for each word."""
-    found, find = set[bytes](), match.re.search
-    for _ in range(64 + len(data) // 64):
-        start, end = match.span()
-        found.add(data[start:end])
-        if (match := find(data, start + 1)) is None:
+def _words_in(data: bytes, start: int, find: Within, words: Iterable[bytes]) -> Set[bytes]:
+    """The keywords in a text from `start` on, which `find` searches for. Those that stand
+    everywhere are left out of the next search, and after some the text is searched for each word.
+    """
+    found = set[bytes]()
+    for _ in range(_SEARCHES):
+        some, is_all = _some_in(data, start, find)
+        found |= some
+        left = tuple(sorted(word for word in words if word not in found))
+        if is_all or not left:
             return found
-    return found.union(word for word in words if word not in found and word in data)
+        find = within(literals(left))
+    return found.union(word for word in left if word in data)
+
+
+def _some_in(data: bytes, start: int, find: Within) -> tuple[Set[bytes], bool]:
+    """The words that `find` finds first, and whether there is no other."""
+    found = set[bytes]()
+    for _ in range(64 + len(data) // 256):
+        start, end = find(data, start, len(data))[0]
+        if start < 0:
+            return found, True
+        found.add(data[start:end])
+        start += 1
+    return found, False
 
 
 def _with_shorter(owners: Mapping[bytes, Set[int]]) -> Mapping[bytes, Set[int]]:

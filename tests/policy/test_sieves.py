@@ -71,6 +71,12 @@ def test_in_a_text_of_any_length_all_keywords_are_seen(filler: str, size: int) -
     assert asked(detectors, text + "=z") == {0, 1, 2, 3, 4, 5, 8, 10}
 
 
+def test_keywords_that_stand_everywhere_one_after_the_other_are_all_seen() -> None:
+    words = [f"word{number}." for number in range(9)]
+    text = "".join(word * 400 for word in words)
+    assert asked([detector(keywords=[word]) for word in words], text) == set(range(9))
+
+
 def test_nobody_is_asked_where_nobody_is() -> None:
     assert asked([], "text") == set()
 
