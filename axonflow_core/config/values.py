@@ -211,8 +211,9 @@ class PoliciesConfig(PolicySection):
     """How long the detectors of third parties may search in one request, or one answer."""
     max_characters: int = field(default=8_388_608, kw_only=True, validator=validators.ge(1_024))
     """The longest request and the longest answer that are judged; longer ones are stopped."""
-    vendor_fetches: VendorFetches = field(default=VendorFetches.BLOCK, kw_only=True)
-    """What follows where a request would have its vendor fetch what stands at a URL."""
+    vendor_fetches: VendorFetches | None = field(default=None, kw_only=True)
+    """What follows where a request would have its vendor fetch what stands at a URL. None: what the
+    profile makes of it (`profiles.allows_fetches`)."""
     clients: Mapping[str, PolicySection] = field(factory=dict, kw_only=True)
     """Id of a client -> what holds for its calls."""
     models: Mapping[str, PolicySection] = field(factory=dict, kw_only=True)

@@ -15,13 +15,13 @@ from axonflow_core.budgets.prices import Prices
 from axonflow_core.errors import AxonFlowError
 from axonflow_core.governance.caller import Caller
 from axonflow_core.governance.choosing import (
+    errand_of,
     native_of,
     policy_of_call,
     policy_of_texts,
     vault_of,
     wish_of,
 )
-from axonflow_core.governance.errands import stopped_errand
 from axonflow_core.governance.room import Room
 from axonflow_core.governance.screening import judged, restored
 from axonflow_core.governance.shadows import Shadows
@@ -265,8 +265,7 @@ class Governance:
         """The request as it is sent; None where none is."""
         if call.user:
             trail.user = await self._audit.pseudonym(call.caller.tenant, call.user)
-        fetches = self.policies.are_fetches_allowed
-        if errand := stopped_errand(call.request, is_fetching_allowed=fetches):
+        if errand := errand_of(call, self.policies, policy):
             trail.decided(errand, EMPTY)
             return None
         mode = call.prompt_mode

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from axonflow_core.errors import RequestError
 from axonflow_core.frozen import evolve
+from axonflow_core.governance.errands import stopped_errand
 from axonflow_core.governance.trail import GovernedCall
 from axonflow_core.governance.vault import Vault
 from axonflow_core.messages import CompletionRequest
@@ -18,6 +19,7 @@ from axonflow_core.routing.targets import Wish
 if TYPE_CHECKING:
     from axonflow_core.policy.engine import Policy
     from axonflow_core.policy.policies import Policies
+    from axonflow_core.policy.rules import Decision
 
 
 def policy_of_call(policies: Policies, router: Router, call: GovernedCall) -> Policy:
@@ -42,6 +44,12 @@ def policy_of_texts(
     named = router.catalogue.named.get(model, ())
     models = [target.model for target in named] or [model]
     return policies.of(client, models, called=model, surface=surface)
+
+
+def errand_of(call: GovernedCall, policies: Policies, policy: Policy) -> Decision | None:
+    """The decision that stops a call, before its texts are judged, for what it would send its
+    vendor out for."""
+    return stopped_errand(call.request, policy.version, allows_fetches=policies.allows_fetches)
 
 
 def vault_of(call: GovernedCall, policy: Policy) -> Vault | None:

@@ -8,9 +8,9 @@ dialects would undo that. The vendor would
     read what it keeps under the server's key, whichever client put it there   `file_id`
     fetch what stands at a URL: the host hears of it, no policy reads it       `source.url`
 
-The first three are stopped always, the last where `policies.vendor_fetches` does not allow it. What
-a vendor searches for or runs on servers of its own names no other place, and is left to it. So is
-an object of S3, which Bedrock reads with the role that the operator gave to the server.
+The first three are stopped always, the last where the profile or `policies.vendor_fetches` says so.
+What a vendor searches for or runs on servers of its own names no other place, and is left to it. So
+is an object of S3, which Bedrock reads with the role that the operator gave to the server.
 
 Nobody's own API has `api_base`; a proxy that a provider's `endpoint` names may (CVE-2024-6587).
 
@@ -79,18 +79,18 @@ _FIELDS = "additionalModelRequestFields"
 """The member of Converse with a family's own members."""
 
 
-def stopped_errand(request: object, *, is_fetching_allowed: bool) -> Decision | None:
-    """The decision that stops a request for what it would send the vendor out for; None where there
-    is nothing of the kind."""
+def stopped_errand(request: object, version: str, *, allows_fetches: bool) -> Decision | None:
+    """The decision that stops a request for what it would send the vendor out for, which bears the
+    `version` of a policy; None where there is nothing of the kind."""
     if not isinstance(request, CompletionRequest):
         return None
     for name, errand in _errands_of(request):
-        if errand is not Errand.FETCH or not is_fetching_allowed:
-            return _stopped(name, errand)
+        if errand is not Errand.FETCH or not allows_fetches:
+            return _stopped(name, errand, version)
     return None
 
 
-def _stopped(name: str, errand: Errand) -> Decision:
+def _stopped(name: str, errand: Errand, version: str) -> Decision:
     reason = f"`{name}` {_WHY[errand]}."
     finding = Finding(
         rule=str(errand),
@@ -104,7 +104,11 @@ def _stopped(name: str, errand: Errand) -> Decision:
         reason=reason,
     )
     return Decision(
-        verdict=Verdict.BLOCKED, phase=Phase.REQUEST, findings=(finding,), reason=reason
+        verdict=Verdict.BLOCKED,
+        phase=Phase.REQUEST,
+        findings=(finding,),
+        reason=reason,
+        version=version,
     )
 
 

@@ -16,8 +16,14 @@ from weakref import WeakValueDictionary
 from axonflow_core.detector_plugins import load_detectors
 from axonflow_core.policy.detectors import DETECTORS
 from axonflow_core.policy.engine import Policy
-from axonflow_core.policy.profiles import EVERYBODY, Scope, acting, rules_in, told
-from axonflow_core.policy.rules import VendorFetches
+from axonflow_core.policy.profiles import (
+    EVERYBODY,
+    Scope,
+    acting,
+    allows_fetches,
+    rules_in,
+    told,
+)
 from axonflow_core.policy.terms import Surface, Told
 from axonflow_core.routing.targets import matches
 
@@ -74,10 +80,9 @@ class Policies:
                 yield Scope(models=frozenset(((key,),)), surface=surface)
 
     @property
-    def are_fetches_allowed(self) -> bool:
+    def allows_fetches(self) -> bool:
         """Whether a request may have its vendor fetch what stands at a URL."""
-        config = self._config
-        return config is not None and config.vendor_fetches is VendorFetches.ALLOW
+        return self._config is None or allows_fetches(self._config)
 
     @property
     def vary_by_model(self) -> bool:

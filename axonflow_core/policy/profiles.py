@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from axonflow_core.frozen import evolve, frozen
 from axonflow_core.policy.detectors.detector import Detector
-from axonflow_core.policy.rules import RANKS, Action, OnError, Rule, Severity
+from axonflow_core.policy.rules import RANKS, Action, OnError, Rule, Severity, VendorFetches
 from axonflow_core.policy.terms import CATEGORIES, Profile, Surface, Told
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ MATRIX: Mapping[Profile, Mapping[str, Action]] = {
     }.items()
 }
 """Profile -> category -> action. Source: the product's guide "Governance Profiles", 2026-11."""
+_WITHOUT_FETCHES = frozenset((Profile.STRICT, Profile.COMPLIANCE))
+"""Where a vendor fetches nothing for a request, unless `policies.vendor_fetches` allows it."""
 
 
 @frozen(kw_only=True)
@@ -137,11 +139,24 @@ def _in_general(detector: Detector, config: PoliciesConfig, surface: Surface) ->
             return variables.actions[whose, category]
     if category in variables.enforced:
         return Told(Action.BLOCK, "AXONFLOW_ENFORCE")
-    for profile, source in (
-        (variables.enforced_profile, "AXONFLOW_ENFORCE"),
-        (config.profile, "policies.profile"),
-        (variables.profile, "AXONFLOW_PROFILE"),
-    ):
-        if profile is not None:
-            return Told(of_profile(profile, detector), f"{source} {profile}")
+    profile, source = _profile_of(config)
+    if profile is not None:
+        return Told(of_profile(profile, detector), f"{source} {profile}")
     return Told(detector.action, "the detector")
+
+
+def _profile_of(config: PoliciesConfig) -> tuple[Profile | None, str]:
+    """The profile that holds in general, and who chose it."""
+    variables = config.variables
+    if variables.enforced_profile is not None:
+        return variables.enforced_profile, "AXONFLOW_ENFORCE"
+    if config.profile is not None:
+        return config.profile, "policies.profile"
+    return variables.profile, "AXONFLOW_PROFILE"
+
+
+def allows_fetches(config: PoliciesConfig) -> bool:
+    """Whether a request may have its vendor fetch what stands at a URL, which no policy reads."""
+    if config.vendor_fetches is None:
+        return _profile_of(config)[0] not in _WITHOUT_FETCHES
+    return config.vendor_fetches is VendorFetches.ALLOW

@@ -29,6 +29,7 @@ from axonflow_core.errors import AxonFlowError, RequestError
 from axonflow_core.frozen import frozen
 from axonflow_core.governance.caller import Caller
 from axonflow_core.governance.choosing import (
+    errand_of,
     native_of,
     policy_of_call,
     policy_of_texts,
@@ -208,6 +209,8 @@ class Replay:
 
     async def _by_call(self, call: GovernedCall) -> tuple[Part, ...]:
         policy = policy_of_call(self._policies, self._router, call)
+        if errand := errand_of(call, self._policies, policy):
+            return (*self._of_request(policy, errand, {}, call.user), self._body(None, call.native))
         vault = vault_of(call, policy)
         decision, passed, kept = await judged(
             policy, Phase.REQUEST, call.request, vault, prompt_mode=call.prompt_mode

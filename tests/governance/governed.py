@@ -18,7 +18,7 @@ from axonflow_core.governance.trail import GovernedCall, Outcome
 from axonflow_core.messages import Completion, CompletionRequest, Receipt, StopReason, Text, Usage
 from axonflow_core.policy.engine import Policy
 from axonflow_core.policy.policies import Policies
-from axonflow_core.policy.rules import Action, Rule, VendorFetches
+from axonflow_core.policy.rules import Action, Rule
 from axonflow_core.policy.terms import CATEGORIES
 from axonflow_core.provider import CompletionStream, Price
 from axonflow_core.routing.router import Router
@@ -153,7 +153,7 @@ class Governed:
     @property
     def governance(self) -> Governance:
         audit: Any = self.audit
-        policies = Policies(self.policy, PoliciesConfig(vendor_fetches=VendorFetches.ALLOW))
+        policies = Policies(self.policy)
         return Governance(policies, Router({"fake": self.provider}), audit)
 
     async def complete(self, request: Any = "Why is the sky blue?", **facts: Any) -> Outcome:

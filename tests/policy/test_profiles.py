@@ -22,9 +22,9 @@ from axonflow_core.policy.detectors.detector import Detector
 from axonflow_core.policy.engine import Policy
 from axonflow_core.policy.fingerprint import digest_of
 from axonflow_core.policy.policies import Policies
-from axonflow_core.policy.profiles import EVERYBODY, MATRIX, Scope, acting, told
-from axonflow_core.policy.rules import RANKS, Action, OnError, Phase, Rule, Severity
-from axonflow_core.policy.terms import CATEGORIES, Profile, Surface
+from axonflow_core.policy.profiles import EVERYBODY, MATRIX, Scope, acting, allows_fetches, told
+from axonflow_core.policy.rules import RANKS, Action, OnError, Phase, Rule, Severity, VendorFetches
+from axonflow_core.policy.terms import CATEGORIES, PolicyVariables, Profile, Surface
 
 LOG, WARN, REDACT, BLOCK = Action.LOG, Action.WARN, Action.REDACT, Action.BLOCK
 FILE = 'version: "1.0"\nllm_providers: {echo: {enabled: true}}\n'
@@ -76,6 +76,18 @@ def test_a_profile_has_the_documented_actions(profile: Profile, actions: list[Ac
     """Source: the product's guide "Governance Profiles", of which the contract's 4.0 is a copy."""
     names = "pii sqli dangerous_queries dangerous_commands sensitive_data high_risk".split()
     assert [action_of(PoliciesConfig(profile=profile), name) for name in names] == actions
+
+
+def test_a_profile_that_blocks_texts_blocks_fetches_of_what_no_policy_reads() -> None:
+    allowed = {each: allows_fetches(PoliciesConfig(profile=each)) for each in (None, *Profile)}
+    blocked = {Profile.STRICT, Profile.COMPLIANCE}
+    assert {each for each, is_allowed in allowed.items() if not is_allowed} == blocked
+    for each in (None, *Profile):
+        for said in VendorFetches:
+            config = PoliciesConfig(profile=each, vendor_fetches=said)
+            assert allows_fetches(config) is (said is VendorFetches.ALLOW)
+    enforced = PolicyVariables(enforced_profile=Profile.COMPLIANCE)
+    assert not allows_fetches(PoliciesConfig(profile=Profile.DEV, variables=enforced))
 
 
 @pytest.mark.parametrize(("category", "medium"), [("pii", REDACT), ("sqli", WARN)])

@@ -222,7 +222,7 @@ def read(dialect: str, body: Mapping[str, Any]) -> Any:
 def test_an_errand_is_stopped_by_name(name: str) -> None:
     dialect, body, errand = STOPPED[name]
     for is_allowed in (False, True):
-        decision = stopped_errand(read(dialect, body), is_fetching_allowed=is_allowed)
+        decision = stopped_errand(read(dialect, body), "v1", allows_fetches=is_allowed)
         if is_allowed and errand is Errand.FETCH:
             assert decision is None
         else:
@@ -232,7 +232,7 @@ def test_an_errand_is_stopped_by_name(name: str) -> None:
 
 @pytest.mark.parametrize("name", LEFT)
 def test_what_sends_nobody_out_goes_on(name: str) -> None:
-    assert stopped_errand(read(*LEFT[name]), is_fetching_allowed=False) is None
+    assert stopped_errand(read(*LEFT[name]), "v1", allows_fetches=False) is None
 
 
 @pytest.mark.parametrize("is_streamed", [False, True])

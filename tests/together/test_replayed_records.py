@@ -81,6 +81,9 @@ def newest_call(folder: Path) -> str:
     return str(id)
 
 
+ERRAND = in_dialect(QUERIES["plain"], mcp_servers=[{"type": "url", "url": "https://mcp.example"}])
+
+
 @pytest.fixture(scope="module")
 def served(
     tmp_path_factory: pytest.TempPathFactory, bedrock_emulator_of_session: RunningEmulator
@@ -99,6 +102,9 @@ def served(
                 body = in_dialect(QUERIES[query])
                 assert server.ask("POST", path, body, client="shop").status == 200
                 ids[f"{name} {query}"] = newest_call(folder)
+        asked = server.ask("POST", PATHS["messages"], ERRAND, client="shop")
+        assert asked.status == 400
+        ids["errand"] = newest_call(folder)
         check = {"query": QUERIES["email"], "user_token": "ann", "client_id": "shop"}
         checked = server.ask("POST", "/api/policy/pre-check", check, client="shop")
         ids["check"] = checked.json["decision_id"]
@@ -196,6 +202,19 @@ def test_a_call_that_was_stopped_sent_nothing(recorded: Recorded, replay: Replay
     assert (code, states(said)["decision on the request"]) == (0, "same")
     assert states(said)["body"] == "not replayed"
     assert replay("blocked", "--request", recorded.body("plain"))[0] == 1
+
+
+def test_a_request_for_an_errand_is_stopped_again(recorded: Recorded, replay: Replay) -> None:
+    body = recorded.folder / "native.json"
+    given = ("--request", body, "--path", PATHS["messages"])
+    body.write_bytes(orjson.dumps(ERRAND))
+    code, said = replay("errand", *given)
+    assert (code, states(said)["decision on the request"]) == (0, "same"), said
+    assert states(said)["policy"] == "same"
+    assert detail(said, "decision on the request").startswith("blocked: errand-server")
+    body.write_bytes(orjson.dumps(in_dialect(QUERIES["plain"])))
+    code, said = replay("errand", *given)
+    assert (code, states(said)["decision on the request"]) == (1, "differs")
 
 
 def test_a_check_is_decided_again(recorded: Recorded, replay: Replay) -> None:
