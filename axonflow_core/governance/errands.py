@@ -3,20 +3,21 @@
 A call goes where the configuration says, with the server's own key. Some members of the vendors'
 dialects would undo that. The vendor would
 
-    call a server that the request names, with a credential of the request's   `mcp_servers`
+    call a server that the request names, with the request's credential        `mcp_servers`
+    or with the identity of the vendor's account                               `data_sources`
     answer in a place that the request chooses                                 `inference_geo`
     read what it keeps under the server's key, whichever client put it there   `file_id`
     fetch what stands at a URL: the host hears of it, no policy reads it       `source.url`
 
-The first three are stopped always, the last where the profile or `policies.vendor_fetches` says so.
+The first four are stopped always, the last where the profile or `policies.vendor_fetches` says so.
 What a vendor searches for or runs on servers of its own names no other place, and is left to it. So
 is an object of S3, which Bedrock reads with the role that the operator gave to the server.
 
 Nobody's own API has `api_base`; a proxy that a provider's `endpoint` names may (CVE-2024-6587).
 
-Sources: Anthropic's API reference, "MCP connector", "Web fetch tool", "Files", "Data residency";
-OpenAI's API reference, "File inputs"; Gemini API, "URL context", "File search", "Files"; November
-2026.
+Sources: Anthropic's API reference, "MCP connector", "Web fetch tool", "Files", "Agent Skills",
+"Data residency"; OpenAI's API reference, "File inputs"; Azure OpenAI, "On Your Data API
+reference"; Gemini API, "URL context", "File search", "Files"; November 2026.
 """
 
 from __future__ import annotations
@@ -60,6 +61,8 @@ _MEMBERS: Mapping[str, Errand] = {
     "api_base": Errand.SERVER,
     "base_url": Errand.SERVER,
     "mcp_servers": Errand.SERVER,
+    "data_sources": Errand.SERVER,
+    "dataSources": Errand.SERVER,
     "inference_geo": Errand.PLACE,
     "container": Errand.KEPT,
     "cachedContent": Errand.KEPT,
@@ -74,6 +77,9 @@ _TOOLS: Mapping[str, Errand] = {
 """How the type of a vendor's tool begins, in small letters without `_`."""
 _LEFT_OUT = "openai_responses"
 """The dialect whose hosted tools no target is offered (`fitting.hosted_tools`)."""
+_WRITTEN = "_output"
+"""How the type of an object ends that tells of a file which a tool of the vendor's has written."""
+_CONTAINERS = (Mapping, list, tuple)
 _UPLOADED = "https://generativelanguage.googleapis.com/"
 _FIELDS = "additionalModelRequestFields"
 """The member of Converse with a family's own members."""
@@ -119,13 +125,15 @@ def _errands_of(request: CompletionRequest) -> Iterator[tuple[str, Errand]]:
             yield from _in_members(members)
     for tool in request.tools:
         if isinstance(tool, BuiltinTool) and tool.dialect != _LEFT_OUT:
-            yield from _in_tool(tool)
+            yield from _in_tool(tool.type)
     for block in blocks_of(request):
-        if isinstance(block, Image | Document):
-            if block.source is not None:
-                yield from _in_media(block.source.kind, block.source.data)
-        elif isinstance(block, Opaque):
-            yield from _in_opaque(block.data)
+        if isinstance(block, Opaque):
+            yield from _in_foreign(block.data)
+            continue
+        if isinstance(block, Image | Document) and block.source is not None:
+            yield from _in_media(block.source.kind, block.source.data)
+        if block.extra:
+            yield from _in_foreign(block.extra)
 
 
 def _in_members(members: Mapping[str, Json]) -> Iterator[tuple[str, Errand]]:
@@ -135,16 +143,27 @@ def _in_members(members: Mapping[str, Json]) -> Iterator[tuple[str, Errand]]:
     fields = members.get(_FIELDS)
     if isinstance(fields, Mapping):
         yield from _in_members(fields)
+        for tool in _objects(fields.get("tools")):
+            yield from _in_tool(str(tool.get("type")))
 
 
 def _names_one(container: Json) -> bool:
-    """Whether it is the id of one that there is; skills alone are put into a new one."""
-    return not isinstance(container, Mapping) or bool(container.get("id"))
+    """Whether it is the id of one that there is, or has a skill that somebody uploaded. Skills of
+    the vendor's alone are put into a new one."""
+    if not isinstance(container, Mapping) or container.get("id"):
+        return True
+    return any(skill.get("type") != "anthropic" for skill in _objects(container.get("skills")))
 
 
-def _in_tool(tool: BuiltinTool) -> Iterator[tuple[str, Errand]]:
-    kind = tool.type.lower().replace("_", "")
-    yield from ((tool.type, errand) for name, errand in _TOOLS.items() if kind.startswith(name))
+def _objects(value: Json) -> Iterator[Mapping[str, Json]]:
+    """The objects in what should be a list of them; the vendor refuses all else."""
+    if isinstance(value, list | tuple):
+        yield from (each for each in value if isinstance(each, Mapping))
+
+
+def _in_tool(type: str) -> Iterator[tuple[str, Errand]]:
+    kind = type.lower().replace("_", "")
+    yield from ((type, errand) for name, errand in _TOOLS.items() if kind.startswith(name))
 
 
 def _in_media(kind: MediaKind, data: str) -> Iterator[tuple[str, Errand]]:
@@ -160,14 +179,28 @@ def _of_uri(uri: str) -> Errand:
     return Errand.KEPT if is_uploaded else Errand.FETCH
 
 
-def _in_opaque(data: Json) -> Iterator[tuple[str, Errand]]:
-    """Of a block that no vendor but its own has, and of the objects in it."""
-    if not isinstance(data, Mapping):
-        return
-    for each in (data, *(inner for inner in data.values() if isinstance(inner, Mapping))):
-        if each.get("file_id"):
-            yield "file_id", Errand.KEPT
-        if uri := each.get("fileUri"):
-            yield "fileUri", _of_uri(str(uri))
-        if each.get("type") == "url":
-            yield "source.url", Errand.FETCH
+def _in_foreign(data: Json) -> Iterator[tuple[str, Errand]]:
+    """Of what no vendor but its own has a value for, and of all objects in it."""
+    values = [data]
+    for value in values:  # grows while it is walked
+        if isinstance(value, Mapping):
+            yield from _in_object(value)
+            values += [each for each in value.values() if isinstance(each, _CONTAINERS)]
+        elif isinstance(value, _CONTAINERS):
+            values += [each for each in value if isinstance(each, _CONTAINERS)]
+
+
+def _in_object(value: Mapping[str, Json]) -> Iterator[tuple[str, Errand]]:
+    kind = value.get("type")
+    if value.get("file_id") and not str(kind).endswith(_WRITTEN):
+        yield "file_id", Errand.KEPT
+    if uri := value.get("fileUri"):
+        yield "fileUri", _of_uri(str(uri))
+    if kind == "url":
+        yield "source.url", Errand.FETCH
+    for name in value:
+        if name.endswith("_url"):
+            given = value[name]
+            url = given.get("url") if isinstance(given, Mapping) else given
+            if isinstance(url, str) and not url.startswith("data:"):
+                yield name, Errand.FETCH

@@ -22,6 +22,7 @@ from tests.together.test_dialects import CLAUDE as MODEL
 from tests.together.test_dialects import records, server  # noqa: F401 - a fixture
 
 URL = "https://files.example/a.pdf"
+INDEX = [{"type": "azure_search", "parameters": {"endpoint": URL, "index_name": "i"}}]
 MCP = [{"type": "url", "url": "https://mcp.example/sse", "name": "m", "authorization_token": "t"}]
 CODECS: Mapping[str, Any] = {
     "messages": MESSAGES,
@@ -64,6 +65,18 @@ STOPPED: Mapping[str, tuple[str, Mapping[str, Any], Errand]] = {
         saying("chat", api_base="https://evil.example"),
         Errand.SERVER,
     ),
+    "a tool that fetches, in free fields": (
+        "converse",
+        saying(
+            "converse",
+            additionalModelRequestFields={
+                "tools": [{"type": "web_fetch_20250910", "name": "web_fetch"}]
+            },
+        ),
+        Errand.FETCH,
+    ),
+    "an index that Azure searches": ("chat", saying("chat", data_sources=INDEX), Errand.SERVER),
+    "an index, by its older name": ("chat", saying("chat", dataSources=INDEX), Errand.SERVER),
     "its tools": (
         "messages",
         saying("messages", tools=[{"type": "mcp_toolset", "mcp_server_name": "m"}]),
@@ -95,6 +108,31 @@ STOPPED: Mapping[str, tuple[str, Mapping[str, Any], Errand]] = {
     "a picture at a URL, of OpenAI's": (
         "chat",
         saying("chat", {"type": "image_url", "image_url": {"url": URL}}),
+        Errand.FETCH,
+    ),
+    "a picture at a URL, in a document that no codec reads": (
+        "messages",
+        saying(
+            "messages",
+            {
+                "type": "search_result",
+                "source": "s",
+                "content": [claudes("image", type="url", url=URL)],
+            },
+        ),
+        Errand.FETCH,
+    ),
+    "a film at a URL, as servers like OpenAI's take it": (
+        "chat",
+        saying("chat", {"type": "video_url", "video_url": {"url": URL}}),
+        Errand.FETCH,
+    ),
+    "a file at a URL, beside a text": (
+        "gemini",
+        saying(
+            "gemini",
+            {"text": "hi", "fileData": {"mimeType": "application/pdf", "fileUri": URL}},
+        ),
         Errand.FETCH,
     ),
     "a picture at a URL, in a response": (
@@ -130,6 +168,11 @@ STOPPED: Mapping[str, tuple[str, Mapping[str, Any], Errand]] = {
     "a file in a container": (
         "messages",
         saying("messages", {"type": "container_upload", "file_id": "file_1"}),
+        Errand.KEPT,
+    ),
+    "a skill that somebody uploaded": (
+        "messages",
+        saying("messages", container={"skills": [{"type": "custom", "skill_id": "skill_1"}]}),
         Errand.KEPT,
     ),
     "a container": ("messages", saying("messages", container="container_1"), Errand.KEPT),
@@ -185,6 +228,24 @@ LEFT: Mapping[str, tuple[str, Mapping[str, Any]]] = {
                     "format": "png",
                     "source": {"s3Location": {"uri": "s3://bucket/a.png"}},
                 }
+            },
+        ),
+    ),
+    "a film of bytes": (
+        "chat",
+        saying("chat", {"type": "video_url", "video_url": {"url": DATA}}),
+    ),
+    "a file that a tool has written": (
+        "messages",
+        saying(
+            "messages",
+            {
+                "type": "code_execution_tool_result",
+                "tool_use_id": "t",
+                "content": {
+                    "type": "code_execution_result",
+                    "content": [{"type": "code_execution_output", "file_id": "file_1"}],
+                },
             },
         ),
     ),
