@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from axonflow_core.codec import ModelFacts, StreamContext
@@ -110,6 +110,30 @@ def test_chunks_whose_frames_hide_their_json_are_encoded_one_by_one() -> None:
     writer.write([(TextDelta(f"word {number} ", 0),) for number in range(50)])
 
     assert encoder.count == 50
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@example(
+    stream=[
+        (True, (TextDelta("one", 0),)),
+        (False, (TextDelta("two", 1),)),
+        (True, (TextDelta("three", 0),)),
+        (False, (TextDelta("four", 2),)),
+    ]
+)
+@given(stream=st.lists(st.tuples(st.booleans(), PIECES | st.sampled_from(OTHERS)), max_size=12))
+def test_what_is_written_goes_on_from_whatever_passed_before_it(
+    dialect: str, stream: list[tuple[bool, Batch]]
+) -> None:
+    (plain, framing), (encoder, _) = encoder_of(dialect), encoder_of(dialect)
+    writer = ChunkWriter(encoder, framing)
+
+    for passes, batch in stream:
+        expected = framed(framing, plain.encode(batch))
+        if passes:
+            writer.follow((batch,))
+        else:
+            assert framed(framing, writer.write((batch,))) == expected
 
 
 def test_what_passed_as_it_is_changes_what_is_written_after_it() -> None:

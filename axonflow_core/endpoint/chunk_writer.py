@@ -39,11 +39,12 @@ class ChunkWriter:
         """The block whose pieces of text stand between `_before` and `_after`."""
         self._before = self._after = b""
         self._followed: int | None = None
-        """The block whose text passed last."""
+        """The block whose text passed last, and nothing was written since."""
 
     def write(self, batches: Sequence[Batch]) -> tuple[Json | bytes, ...]:
         """The chunks of the batches; one that is bytes is framed."""
         chunks: list[Json | bytes] = []
+        self._followed = None
         for batch in batches:
             event = batch[0] if len(batch) == 1 else None
             if type(event) is TextDelta and (
