@@ -30,6 +30,7 @@ _CONFIGURATION = """\
 version: "1.0"
 llm_providers:
   {provider}: {{enabled: true, config: {settings}}}
+models: {models}
 server:
   clients:
     demo: {{roles: [call, gateway, audit]}}
@@ -121,6 +122,20 @@ def _tell_records(verification: Verification) -> bool:
     return verification.is_valid
 
 
+def configuration(provider: str, settings: Mapping[str, object], folder: Path) -> str:
+    """The file of a governed server. Where a Claude answers it has the name `claude`, as in the
+    examples of docs/clients.md."""
+    model = settings.get("model")
+    is_claude = isinstance(model, str) and "claude" in model
+    models = {"claude": [{"provider": provider, "model": model}]} if is_claude else {}
+    return _CONFIGURATION.format(
+        provider=provider,
+        settings=json.dumps(dict(settings)),
+        models=json.dumps(models),
+        folder=folder,
+    )
+
+
 def serve_governed(provider: str, settings: Mapping[str, object]) -> int:
     """Serve the same policy, with throw-away keys and records, until Ctrl-C. Returns the exit
     code."""
@@ -132,12 +147,7 @@ def serve_governed(provider: str, settings: Mapping[str, object]) -> int:
         folder = Path(name)
         keys = make_keys(folder / "keys")
         path = folder / "axonflow.yaml"
-        path.write_text(
-            _CONFIGURATION.format(
-                provider=provider, settings=json.dumps(dict(settings)), folder=folder
-            ),
-            "utf-8",
-        )
+        path.write_text(configuration(provider, settings, folder), "utf-8")
         secret = client_secret(keys.server[0], CLIENT, 1)
 
         def show(url: str) -> None:
