@@ -324,14 +324,15 @@ def changes(text: str, spacing: int) -> Iterator[int]:
     `spacing` characters are not looked at."""
     searches: list[_Search] = [_ESCAPED.search]
     if not text.isascii():
-        searches += [find_alike, _patterns().single.search]
+        searches = [_patterns().single.search, find_alike, _ESCAPED.search]
     elif not _is_plain(text):
-        searches.append(_patterns().control.search)
+        searches = [_patterns().control.search, _ESCAPED.search]
     place = 0
     while place < len(text):
-        end = place + _WINDOW
-        matches = (search(text, place, end + _MAX_ESCAPE) for search in searches)
-        first = min((match.start() for match in matches if match), default=end)
+        first = end = place + _WINDOW
+        for search in searches:
+            match = search(text, place, first + _MAX_ESCAPE)
+            first = min(first, match.start()) if match else first
         if first < end:
             yield first
             place = first + spacing

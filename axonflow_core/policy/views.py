@@ -39,7 +39,7 @@ MAX_VIEWS = 1 + 3 * (LAYERS + 1)
 """The views of a text, or of a part of one."""
 AROUND = 400
 """Characters before and behind what changes in a long text that are searched in its forms."""
-SPACING = 100
+SPACING = 150
 """Characters behind one that changes that are not looked at: they count as changing, too."""
 MAX_CORE = 2_400
 """Characters of a core."""
