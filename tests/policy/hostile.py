@@ -55,7 +55,10 @@ _MADE: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "queries of two": ("select a from b union select c from d ", ""),
         "comments in everything": (f"{_ATTACK} x/**/y ", ""),
     },
-    "dangerous_command": {"questions about commands": ("what is what is what is rm -rf / ", "")},
+    "dangerous_command": {
+        "questions about commands": ("what is what is what is rm -rf / ", ""),
+        "questions about commands to the end of a line": ("what is find / -delete ", ""),
+    },
     "dangerous_statement": {"updates of one row": ("update a set b = ", "")},
 }
 """Type -> texts that somebody makes who has read how it is found: what is repeated, and its end."""

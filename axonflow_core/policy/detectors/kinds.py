@@ -60,6 +60,10 @@ _MAX_FOUND, _MAX_REFUSED = 256, 4_096
 """Attacks of one kind in a text, and candidates of all kinds that are none, in a megabyte or less:
 they take some 25 ms. A text with more of them was made to have them: all of its rest counts as an
 attack."""
+_READ_AGAIN = 2_048
+"""Bytes that are read in the time that it takes to refuse a candidate."""
+_TO_END_OF_LINE = r"[^\n"
+"""What a pattern has that reads on to the end of a line."""
 _MB = 1_048_576
 _OPENS = re.compile(rb"(?:^|[\s=(,\[{:<>!|+])[bfru]{0,2}\Z")
 """What stands before a quote that opens a string."""
@@ -125,7 +129,7 @@ def finder_of(kinds: Sequence[Kind], *, comments: bool = True) -> Find:
                 for kind, search in map(each.__getitem__, possible(piece)):
                     if kind.most and len(data) > kind.most:
                         continue
-                    found, rest = _accepted(search, kind.accept, piece, rest, effort)
+                    found, rest = _accepted(search, kind, piece, rest, effort)
                     for first, last in found:
                         if least <= first and last <= most:
                             spans.append((start + first, start + last))
@@ -196,9 +200,17 @@ class _Effort:
         """`length` of the text, in bytes."""
         self.left = _MAX_REFUSED * max(length, _MB) // _MB
 
+    def refuse(self, kind: Kind, data: bytes, start: int, end: int) -> None:
+        """Refuse a candidate. The search for the next one may read all of it again, and some kinds
+        read to the end of its line whether more of them stands there or not."""
+        if _TO_END_OF_LINE in kind.pattern:
+            newline = data.find(b"\n", end)
+            end = newline if newline >= 0 else len(data)
+        self.left -= 1 + (end - start) // _READ_AGAIN
+
 
 def _accepted(
-    search: Within, accept: Accept, data: bytes, until: int, effort: _Effort
+    search: Within, kind: Kind, data: bytes, until: int, effort: _Effort
 ) -> tuple[Spans, int]:
     """What is accepted of the candidates that begin before `until`, and where all of the rest
     counts. Behind one that is refused the next one may begin within it."""
@@ -208,11 +220,11 @@ def _accepted(
         start, end = search(data, position, len(data))[0]
         if not 0 <= start < until:
             break
-        span = accept(data, start, end)
-        if len(spans) == _MAX_FOUND or (span is None and not effort.left):
+        span = kind.accept(data, start, end)
+        if len(spans) == _MAX_FOUND or (span is None and effort.left <= 0):
             return spans, start
         if span is None:
-            effort.left -= 1
+            effort.refuse(kind, data, start, end)
             position = start + 1
         else:
             position = max(end, span[1])

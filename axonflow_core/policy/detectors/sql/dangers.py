@@ -10,11 +10,12 @@ import re
 
 from axonflow_core.policy.detectors.kinds import B, Kind, S
 from axonflow_core.policy.detectors.sql.candidates import of_a_thing
+from axonflow_core.policy.patterns import united, within
 
 _NAME = r"[\w.\"`\[\]$*-]+"
 _IF = rf"(?:if{B}exists{B})?"
 _END_OF_STATEMENT = re.compile(rb"[\s+)]*(?:;|--|#|\Z)")
-_WHERE_OR_END = re.compile(rb"\bwhere\b|;", re.IGNORECASE)
+_WHERE_OR_END = r"(?i)\bwhere\b|;"
 _LONG = 1_000
 """Bytes in which a statement ends; of a longer one nothing is said."""
 _IN_ENDS = re.compile(rb"[\s+]*(?:;|--|cascade\b|[.?!]?[\s+]*\Z)", re.IGNORECASE)
@@ -39,10 +40,11 @@ def _of_all_rows(data: bytes, start: int, end: int) -> tuple[int, int] | None:
 
 def _changes_all_rows(data: bytes, start: int, end: int) -> tuple[int, int] | None:
     """`update users set admin = 1;`, without `where`."""
-    decisive = _WHERE_OR_END.search(data, end, end + _LONG)
-    if decisive is None:
+    search = within(united((_WHERE_OR_END,)))
+    decisive, behind = search(data, end, min(len(data), end + _LONG))[0]
+    if decisive < 0:
         return (start, len(data)) if len(data) <= end + _LONG else None
-    return (start, decisive.start()) if decisive[0] == b";" else None
+    return (start, decisive) if data[decisive:behind] == b";" else None
 
 
 DANGERS = (
