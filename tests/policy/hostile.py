@@ -54,6 +54,7 @@ _MADE: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "sql_injection": {
         "queries of two": ("select a from b union select c from d ", ""),
         "comments in everything": (f"{_ATTACK} x/**/y ", ""),
+        "comments without words": ("#\n", "union"),
     },
     "dangerous_command": {
         "questions about commands": ("what is what is what is rm -rf / ", ""),
