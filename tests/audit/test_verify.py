@@ -137,8 +137,11 @@ def test_a_record_that_a_search_finds_by_what_is_not_its_own_is_named(recorded: 
     assert only_fault(recorded) == said
 
 
-def test_a_search_that_finds_a_record_that_is_not_there_is_told(recorded: Path) -> None:
-    rows(recorded, "INSERT INTO terms VALUES ('user u_9', 1, 1, 99999)")
+@pytest.mark.parametrize("row", [99_999, -1, 2**62, "a word"])
+def test_a_search_that_finds_a_record_that_is_not_there_is_told(
+    recorded: Path, row: int | str
+) -> None:
+    rows(recorded, "INSERT INTO terms VALUES ('user u_9', 1, 1, ?)", row)
     assert only_fault(recorded) == "a search by a user finds a record that is not there"
 
 
