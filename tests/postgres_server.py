@@ -3,7 +3,6 @@ that AXONFLOW_POSTGRES names by its URL, which is then not restarted."""
 
 from __future__ import annotations
 
-import atexit
 import os
 from functools import cache
 from pathlib import Path
@@ -29,6 +28,7 @@ class Postgres:
 
     def __init__(self, folder: Path) -> None:
         self._own: Any = None
+        self._folder = folder
         if URL in os.environ:
             self._url = os.environ[URL]
             return
@@ -76,6 +76,7 @@ class Postgres:
         """End the server, where it is ours."""
         if self._own is not None:
             self._own.cleanup()
+        rmtree(self._folder, ignore_errors=True)
 
 
 def url_for(folder: Path) -> str:
@@ -88,10 +89,13 @@ def shared() -> Postgres:
     """The server of this process."""
     folder = Path(mkdtemp(prefix="axonflow-postgres-"))
     folder.chmod(0o755)  # the server has a user of its own
-    server = Postgres(folder)
-    atexit.register(rmtree, folder, ignore_errors=True)
-    atexit.register(server.close)
-    return server
+    return Postgres(folder)
+
+
+def pytest_unconfigure() -> None:
+    """End it: a worker of pytest-xdist leaves without `atexit`."""
+    if shared.cache_info().currsize:
+        shared().close()
 
 
 @pytest.fixture(scope="session")
