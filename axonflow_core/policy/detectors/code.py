@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from itertools import takewhile
 
 from axonflow_core.policy.searches import Find, Spans
 from axonflow_core.policy.views import View
@@ -55,7 +56,8 @@ def outside_code(find: Find) -> Find:
         spans = find(view)
         if not spans or not any(mark in view.data for mark in _MARKS):
             return spans
-        code = [match.span() for match in _CODE.finditer(view.data)]
+        spans_of_code = (match.span() for match in _CODE.finditer(view.data))
+        code = list(takewhile(lambda span: span[0] <= spans[-1][0], spans_of_code))
         starts = [start for start, _ in code]
         return [
             (start, end)
