@@ -135,6 +135,7 @@ def test_ten_times_the_text_costs_ten_times_as_much(name: str) -> None:
     assert long < 10 * MARGIN * short
 
 
+@pytest.mark.timely
 @pytest.mark.thorough
 @pytest.mark.parametrize("text", bench.FULL.values(), ids=bench.FULL)
 @pytest.mark.parametrize("phase", Phase)
