@@ -265,7 +265,7 @@ class Governance:
         """The request as it is sent; None where none is."""
         if call.user:
             trail.user = await self._audit.pseudonym(call.caller.tenant, call.user)
-        if errand := errand_of(call, self.policies, policy):
+        if errand := await errand_of(call, self.policies, policy):
             trail.decided(errand, EMPTY)
             return None
         mode = call.prompt_mode

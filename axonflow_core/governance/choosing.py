@@ -46,10 +46,11 @@ def policy_of_texts(
     return policies.of(client, models, called=model, surface=surface)
 
 
-def errand_of(call: GovernedCall, policies: Policies, policy: Policy) -> Decision | None:
+async def errand_of(call: GovernedCall, policies: Policies, policy: Policy) -> Decision | None:
     """The decision that stops a call, before its texts are judged, for what it would send its
     vendor out for."""
-    return stopped_errand(call.request, policy.version, allows_fetches=policies.allows_fetches)
+    allows_fetches = policies.allows_fetches
+    return await stopped_errand(call.request, policy.version, allows_fetches=allows_fetches)
 
 
 def vault_of(call: GovernedCall, policy: Policy) -> Vault | None:

@@ -209,7 +209,7 @@ class Replay:
 
     async def _by_call(self, call: GovernedCall) -> tuple[Part, ...]:
         policy = policy_of_call(self._policies, self._router, call)
-        if errand := errand_of(call, self._policies, policy):
+        if errand := await errand_of(call, self._policies, policy):
             return (*self._of_request(policy, errand, {}, call.user), self._body(None, call.native))
         vault = vault_of(call, policy)
         decision, passed, kept = await judged(

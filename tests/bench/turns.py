@@ -106,6 +106,8 @@ def kinds() -> Iterator[tuple[str, Kind]]:
     for name, text in TEXTS.items():
         yield name, _chat(noise.repeated(text, MB // LONG_IN_JUDGING.get(name, 1)))
         yield f"short, {name}", _chat(noise.repeated(text, SHORT if text.isascii() else SHORT // 2))
+    own = {"type": "own", "parts": [[]] * 100_000}
+    yield "parts of no value", _body({"role": "user", "content": [own]})
     yield "20 of 50 KB", _chat(*[noise.english(50_000)] * 20)
     yield "5,000 messages", _chat(*[f"row {number}, seen" for number in range(5_000)])
     rows = json.dumps([{"id": number, "name": f"part {number}"} for number in range(8_000)])

@@ -15,7 +15,11 @@ from axonflow_core.codec import ModelFacts
 from axonflow_core.dialects.anthropic_messages import CODEC as MESSAGES
 from axonflow_core.dialects.openai_chat import CODEC as CHAT
 from axonflow_core.dialects.openai_responses import CODEC as RESPONSES
-from axonflow_core.governance.errands import Errand, stopped_errand
+from axonflow_core.governance.errands import (
+    MAX_LOOKS_ON_LOOP,
+    Errand,
+    stopped_errand,
+)
 from axonflow_gemini.codec import CODEC as GEMINI
 from tests.governed_server import GovernedServer
 from tests.together.test_dialects import CLAUDE as MODEL
@@ -280,10 +284,10 @@ def read(dialect: str, body: Mapping[str, Any]) -> Any:
 
 
 @pytest.mark.parametrize("name", STOPPED)
-def test_an_errand_is_stopped_by_name(name: str) -> None:
+async def test_an_errand_is_stopped_by_name(name: str) -> None:
     dialect, body, errand = STOPPED[name]
     for is_allowed in (False, True):
-        decision = stopped_errand(read(dialect, body), "v1", allows_fetches=is_allowed)
+        decision = await stopped_errand(read(dialect, body), "v1", allows_fetches=is_allowed)
         if is_allowed and errand is Errand.FETCH:
             assert decision is None
         else:
@@ -292,8 +296,23 @@ def test_an_errand_is_stopped_by_name(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", LEFT)
-def test_what_sends_nobody_out_goes_on(name: str) -> None:
-    assert stopped_errand(read(*LEFT[name]), "v1", allows_fetches=False) is None
+async def test_what_sends_nobody_out_goes_on(name: str) -> None:
+    assert await stopped_errand(read(*LEFT[name]), "v1", allows_fetches=False) is None
+
+
+@pytest.mark.parametrize("before", [0, 10, MAX_LOOKS_ON_LOOP - 1, MAX_LOOKS_ON_LOOP, 9_000])
+@pytest.mark.parametrize("is_nested", [False, True])
+async def test_an_errand_is_found_behind_any_number_of_parts(before: int, is_nested: bool) -> None:
+    film: Any = {"type": "video_url", "video_url": {"url": URL}}
+    text: Any = {"type": "text", "text": "hi"}
+
+    for last in (film, text):
+        parts = [*[[] if is_nested else text] * before, last]
+        if is_nested:
+            parts = [{"type": "own", "parts": parts}]
+        request = read("chat", saying("chat", *parts))
+        decision = await stopped_errand(request, "v1", allows_fetches=False)
+        assert (decision is not None) is (last is film)
 
 
 @pytest.mark.parametrize("is_streamed", [False, True])
