@@ -9,14 +9,17 @@ from typing import Any
 import pytest
 from attrs import evolve
 
+from axonflow_core.calls.surface import Surface
 from axonflow_core.codec import ModelFacts
 from axonflow_core.codec.errors import retry_after_of
 from axonflow_core.codec.json_members import count_in_header, number_in_header, time_in_header
 from axonflow_core.dialects import anthropic_messages, openai_chat
 from axonflow_core.errors import DecodeError, RequestError
+from axonflow_core.framing.sse import SseEvent
 from axonflow_core.messages import Completion, Json, StopReason, Text, Usage
 from axonflow_core.retrieval import Vector
-from axonflow_core.stream import assemble
+from axonflow_core.stream import Extra, assemble
+from axonflow_core.texts import texts_in
 
 FACTS = ModelFacts()
 NO_NUMBERS = ("", " ", "abc", "-1", "1_0", "0x10", "9" * 5000, "\N{SUPERSCRIPT TWO}", "5\x00")
@@ -175,3 +178,38 @@ def test_a_number_that_an_author_s_reader_cannot_hold_is_told_as_one() -> None:
 
     with pytest.raises(DecodeError, match="a number is too large"):
         codec.decode_response({"a": float("inf")}, FACTS)
+
+
+# ── what a client may read and nobody has read here ───────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("early", "has_some"),
+    [
+        ({}, False),
+        ({"content": [], "stop_reason": None, "stop_sequence": None}, False),
+        ({"content": [{"type": "text", "text": "a secret"}]}, True),
+        ({"stop_sequence": "a secret"}, True),
+    ],
+)
+def test_what_stands_too_early_in_the_head_of_a_message_is_told(
+    early: Json, has_some: bool
+) -> None:
+    chunk: Json = {"type": "message_start", "message": {"id": "m-1", "usage": {}, **early}}
+
+    batch = anthropic_messages.CODEC.stream_decoder(FACTS).feed(chunk)
+
+    told = [event for event in batch if isinstance(event, Extra)]
+    assert [event.members for event in told] == ([early] if has_some else [])
+    assert "a secret" in str([texts_in(event) for event in told]) or not has_some
+
+
+@pytest.mark.parametrize(
+    ("name", "is_read_so_by_all"),
+    [("message", True), ("message_stop", True), ("error", False), ("a secret", False)],
+)
+def test_an_event_with_the_name_of_another_may_be_read_otherwise(
+    name: str, is_read_so_by_all: bool
+) -> None:
+    frame = SseEvent('{"type":"message_stop"}', name)
+    assert Surface(name="chat").has_one_reading(frame, frame.json()) is is_read_so_by_all

@@ -88,7 +88,12 @@ def _chunk_in_event(frame: SseEvent, /, *, model: Any, request_id: str | None) -
 
 
 def _is_read_so_by_all(frame: SseEvent, chunk: Json) -> bool:
-    return type(chunk) is not dict or has_one_reading(frame.data.encode(), chunk)
+    """Clients go by the name of an event or by the type in it, which are the same or the first is
+    absent."""
+    if type(chunk) is not dict:
+        return True
+    is_named_so = frame.event in ("message", chunk.get("type"))
+    return is_named_so and has_one_reading(frame.data.encode(), chunk)
 
 
 @frozen(kw_only=True)

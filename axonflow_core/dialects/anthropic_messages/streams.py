@@ -129,6 +129,10 @@ def _beside(chunk: Mapping[str, Json], *known: str) -> Batch:
     return (Extra(extra, "beside"),) if extra else ()
 
 
+_LATER = ("content", "stop_reason", "stop_sequence")
+"""Members of an answer that are empty in its head."""
+
+
 def _decode_message_start(chunk: Mapping[str, Json]) -> Batch:
     """The head of the answer. Its `usage` has the input tokens, and a first count of output tokens
     that `message_delta` replaces."""
@@ -145,8 +149,16 @@ def _decode_message_start(chunk: Mapping[str, Json]) -> Batch:
         started,
         UsageUpdate(usage, service_tier),
         *((Extra(extra),) if extra else ()),
+        *_too_early(message),
         *_beside(chunk, "type", "message"),
     )
+
+
+def _too_early(message: Mapping[str, Json]) -> Batch:
+    """What the head of an answer has of the rest of it. Anthropic sends none; clients that add an
+    answer up would begin with it."""
+    early = {name: message[name] for name in _LATER if message.get(name)}
+    return (Extra(early, "message_start", unknown=", ".join(early)),) if early else ()
 
 
 def _decode_block_start(chunk: Mapping[str, Json]) -> Batch:
