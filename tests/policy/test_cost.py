@@ -8,7 +8,6 @@ from functools import partial
 import pytest
 
 from axonflow_core.frozen import evolve
-from axonflow_core.governance.screening import evaluated
 from axonflow_core.policy.detectors import DETECTORS
 from axonflow_core.policy.detectors.detector import Detector
 from axonflow_core.policy.patterns import united
@@ -23,8 +22,6 @@ REFERENCE_US = 2_800
 """What `reference_us` is on a quiet machine of 2026, on which the bars are told."""
 MARGIN = 3
 KB, MB = bench.KB, bench.MB
-TURNS = 20
-"""Of the event loop, at least, of which a mean is told: plain text takes less than one."""
 
 
 def reference_us() -> float:
@@ -136,31 +133,6 @@ def test_ten_times_the_text_costs_ten_times_as_much(name: str) -> None:
 
 
 @pytest.mark.timely
-@pytest.mark.thorough
-@pytest.mark.parametrize("text", bench.FULL.values(), ids=bench.FULL)
-@pytest.mark.parametrize("phase", Phase)
-def test_the_event_loop_has_its_turns_while_a_long_text_is_judged(phase: Phase, text: str) -> None:
-    """The mean: the longest wait is as long as other load of the machine makes it, and is told by
-    `tests.bench policies`."""
-    policy, long = bench.policy(), noise.repeated(text, MB // 4)
-    waits: list[float] = []
-    while len(waits) < TURNS:
-        waits += bench.waits_s(lambda: evaluated(policy, phase, {"text": long}))
-    assert sum(waits) / len(waits) < bench.LAG_US / 1e6
-
-
-@pytest.mark.thorough
-def test_a_loop_that_judges_itself_has_no_turn() -> None:
-    """The control of the test above."""
-    policy, text = bench.policy(), noise.repeated(bench.FULL["numbers"], MB)
-
-    async def judged() -> None:
-        policy.evaluate(Phase.REQUEST, {"text": text})
-
-    waits = bench.waits_s(judged)
-    assert sum(waits) / len(waits) > 2 * bench.LAG_US / 1e6
-
-
 @pytest.mark.thorough
 def test_the_forms_of_a_long_text_are_those_of_its_parts() -> None:
     views = views_of(noise.english(MB) + " %41 " + noise.english(MB))
