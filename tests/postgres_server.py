@@ -12,6 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from on_time import wait_until
 
 URL = "AXONFLOW_POSTGRES"
 ALL = "AXONFLOW_AUDIT_ON_POSTGRES"
@@ -28,6 +29,7 @@ class Postgres:
 
     def __init__(self, folder: Path) -> None:
         self._own: Any = None
+        self._folder = folder
         self._folder = folder
         if URL in os.environ:
             self._url = os.environ[URL]
@@ -65,8 +67,9 @@ class Postgres:
             pytest.skip(f"PostgreSQL: the server that {URL} names is not stopped")
 
     def stop(self) -> None:
-        """Stop the server, whoever is connected."""
+        """Stop the server, whoever is connected, however long that takes."""
         self._own.stop()
+        wait_until(lambda: not (self._folder / "postmaster.pid").exists())
 
     def start(self) -> None:
         """Start it again, at the same address."""
