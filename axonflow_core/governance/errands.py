@@ -23,10 +23,12 @@ reference"; Gemini API, "URL context", "File search", "Files"; November 2026.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from itertools import islice
 from typing import Any, TypeAlias
+from urllib.parse import unquote
 
 from axonflow_core.codec.features import blocks_of
 from axonflow_core.messages import (
@@ -88,7 +90,7 @@ _WRITTEN = "_output"
 """How the type of an object ends that tells of a file which a tool of the vendor's has written."""
 _END: Any = object()
 """Behind the last of some values."""
-_UPLOADED = "https://generativelanguage.googleapis.com/"
+_UPLOADED = re.compile(r"generativelanguage\.([a-z]+\.)?googleapis\.com", re.IGNORECASE)
 _FIELDS = "additionalModelRequestFields"
 """The member of Converse with a family's own members."""
 
@@ -201,8 +203,9 @@ def _in_media(kind: MediaKind, data: str) -> Iterator[tuple[str, Errand]]:
 
 
 def _of_uri(uri: str) -> Errand:
-    """A file that was uploaded to Google has a URI of its API, and a name without scheme."""
-    is_uploaded = "://" not in uri or uri.startswith(_UPLOADED)
+    """A file that was uploaded to Google has a name without scheme, or a URI of its API in one of
+    many spellings."""
+    is_uploaded = "://" not in uri or _UPLOADED.search(unquote(uri))
     return Errand.KEPT if is_uploaded else Errand.FETCH
 
 

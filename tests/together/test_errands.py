@@ -295,6 +295,24 @@ async def test_an_errand_is_stopped_by_name(name: str) -> None:
             assert decision.rules == (errand,)
 
 
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "files/1",
+        "https://generativelanguage.googleapis.com/v1beta/files/1",
+        "HTTPS://GenerativeLanguage.googleapis.com:443/v1beta/files/1",
+        "http://a@generativelanguage.mtls.googleapis.com/v1beta/files/1",
+        " https://generative%6Canguage.googleapis.com/v1beta/files/1",
+    ],
+)
+async def test_a_file_of_googles_is_known_however_its_address_is_spelled(uri: str) -> None:
+    part = {"fileData": {"mimeType": "application/pdf", "fileUri": uri}}
+    decision = await stopped_errand(
+        read("gemini", saying("gemini", part)), "v1", allows_fetches=True
+    )
+    assert decision is not None and decision.rules == (Errand.KEPT,)
+
+
 @pytest.mark.parametrize("name", LEFT)
 async def test_what_sends_nobody_out_goes_on(name: str) -> None:
     assert await stopped_errand(read(*LEFT[name]), "v1", allows_fetches=False) is None
