@@ -42,8 +42,13 @@ class Peer:
         self.answer = answer
         self.requests: list[bytes] = []
         self.connections = 0
-        self.open_connections = 0
+        self.open: set[asyncio.WriteTransport] = set()
+        self.is_over = False
         self.url = ""
+
+    @property
+    def open_connections(self) -> int:
+        return len(self.open)
 
     def request(self, **limits: float) -> HttpRequest:
         return HttpRequest(
@@ -64,7 +69,9 @@ class Connection(asyncio.Protocol):
         assert isinstance(transport, asyncio.WriteTransport)
         self._transport = transport
         self._peer.connections += 1
-        self._peer.open_connections += 1
+        self._peer.open.add(transport)
+        if self._peer.is_over:
+            transport.abort()
 
     def data_received(self, data: bytes) -> None:
         self._heard += data
@@ -76,7 +83,7 @@ class Connection(asyncio.Protocol):
             self._answering = asyncio.ensure_future(self._peer.answer(self._transport))
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._peer.open_connections -= 1
+        self._peer.open.remove(self._transport)
         if self._answering is not None:
             self._answering.cancel()
 
@@ -92,7 +99,11 @@ async def peer(answer: Answer, tls: ssl.SSLContext | None = None) -> AsyncIterat
     try:
         yield served
     finally:
-        server.close()  # without waiting for its connections: the client's pool keeps them
+        server.close()
+        served.is_over = True
+        for connection in served.open:  # which the client's pool keeps
+            connection.abort()
+        await until(lambda: not served.open)
 
 
 @pytest.fixture
@@ -345,9 +356,13 @@ async def test_an_address_that_does_not_answer_is_told_as_one_whatever_ends_the_
 async def test_an_address_is_not_looked_up_however_little_time_there_is(
     transport: Transport,
 ) -> None:
-    async with peer(answers(b"")) as server:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}/"
+        request = HttpRequest("POST", url, {}, timeouts=Timeouts(connect_s=1e-6))
         with pytest.raises(ProviderTimeout, match="did not accept a connection within"):
-            await transport.send(server.request(connect_s=1e-6))
+            await transport.send(request)
 
 
 @pytest.mark.parametrize(
