@@ -98,7 +98,7 @@ def serve_on(
     return 0
 
 
-def _spare_collector() -> None:
+def spare_collector() -> None:
     """Have the collector of cyclic garbage look at what requests leave, and at nothing else: what
     the start made stays until the end."""
     gc.collect()
@@ -116,7 +116,7 @@ async def _run(
     with _signals(state), _lifeline(state, lifeline):
         worker = await _started_before_stop(listening, app_factory, state)
         if worker is not None:
-            _spare_collector()
+            spare_collector()
             sys.setswitchinterval(SWITCH_INTERVAL_S)
             on_ready()
             await state.until_stopped()

@@ -3,7 +3,8 @@
 warm       CPU time of one text in a process that has searched it before
 cold       the first text of a new process whose policy is built, by kinds of text; and what its
            memory grows by, over all of them
-hostile    the detectors that a megabyte made against one of them takes longest, each with its text
+hostile    the detectors that a megabyte made against one of them takes longest, each with its text,
+           the collector spared as a server's is
 event loop the longest that a loop waits for its turn while a text is judged off it; and what keeps
            it from its turn while a whole request is governed, of many kinds (`turns`)
 """
@@ -66,7 +67,7 @@ def measure() -> Iterator[Row]:
         yield _row(f"hostile, 1 MB, {name}", [us], HOSTILE_US)
     for name, text in FULL.items():
         yield _row(f"event loop, 1 MB, {name}", [lag_us(noise.repeated(text, MB))], LAG_US)
-    from . import turns  # a cold process has none of what serves
+    from . import turns  # as above
 
     for name, stretches in turns.measured().items():
         yield _row(f"event loop, request, {name}", [max(stretches)], LAG_US)
@@ -123,6 +124,9 @@ def _resident_mb() -> float:
 
 def hostile_us(size: int = MB) -> Iterator[tuple[float, str]]:
     """Of each search of the detectors, the time for the dearest text, and its name."""
+    from axonflow_core.server.serving import spare_collector  # of which a cold process has none
+
+    spare_collector()
     for find, detector in {one.finder(): one for one in DETECTORS}.items():
         texts = (*hostile.texts(detector, size), *noise.hostile(detector.keywords, size))
         costs = [

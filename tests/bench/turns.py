@@ -41,7 +41,7 @@ from axonflow_core.provider import CompletionStream
 from axonflow_core.routing.router import Router
 from axonflow_core.server.auth import OpenDirectory
 from axonflow_core.server.dialects import Dialects
-from axonflow_core.server.serving import SWITCH_INTERVAL_S, _spare_collector
+from axonflow_core.server.serving import SWITCH_INTERVAL_S, spare_collector
 from axonflow_core.stream import Batch, Ended, Started, Stopped, TextDelta, UsageUpdate
 
 from ..policy import noise
@@ -271,7 +271,7 @@ async def _measured(kind: Kind) -> Turns:
         store = await AuditStore.open(f"sqlite:///{folder}/audit.db", throwaway_keys())
         ask = _request(store, kind)
         for _ in range(ROUNDS):
-            _spare_collector()
+            spare_collector()
             asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
             with Profiler() as profiler:
                 found.append(Turns(await longest_on_loop(ask), profiler.longest_us))
