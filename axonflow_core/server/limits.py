@@ -18,9 +18,10 @@ class Limits:
     """From the accept to the first byte of a request. Then the connection is closed unanswered."""
     header_s: float = field(default=5.0, validator=_TIME)
     """From the first byte of a request to the end of its headers. Then 408."""
-    body_idle_s: float = field(default=9.0, validator=_TIME)
-    """Between two pieces of a body, while the app is ready to read. Then 408. Below ten seconds, as
-    the others: so a crowd of slow and silent connections is gone after ten."""
+    body_idle_s: float = field(default=7.0, validator=_TIME)
+    """Between two pieces of a body, while the app is ready to read. Then 408. With
+    `linger_s` below ten seconds, as the others: so a crowd of slow and silent connections is gone
+    after ten."""
     body_s: float = field(default=60.0, validator=_TIME)
     """From the end of the headers to the end of the body. Then 408."""
     keep_alive_s: float = field(default=75.0, validator=_TIME)
