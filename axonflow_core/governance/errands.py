@@ -40,7 +40,7 @@ from axonflow_core.messages import (
     MediaKind,
     Opaque,
 )
-from axonflow_core.policy.rules import Action, Decision, Finding, Phase, Severity, Verdict
+from axonflow_core.policy.rules import Decision, blocked_call
 
 
 class Errand(StrEnum):
@@ -125,25 +125,7 @@ def _decided(looks: Iterable[_Look], version: str, *, allows_fetches: bool) -> D
 
 
 def _stopped(name: str, errand: Errand, version: str) -> Decision:
-    reason = f"`{name}` {_WHY[errand]}."
-    finding = Finding(
-        rule=str(errand),
-        category="errand",
-        action=Action.BLOCK,
-        phase=Phase.REQUEST,
-        part="call",
-        start=0,
-        end=0,
-        severity=Severity.HIGH,
-        reason=reason,
-    )
-    return Decision(
-        verdict=Verdict.BLOCKED,
-        phase=Phase.REQUEST,
-        findings=(finding,),
-        reason=reason,
-        version=version,
-    )
+    return blocked_call(str(errand), "errand", f"`{name}` {_WHY[errand]}.", version)
 
 
 def _looks_at(request: CompletionRequest) -> Iterator[_Look]:

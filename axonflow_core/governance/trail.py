@@ -40,13 +40,11 @@ from axonflow_core.messages import (
 )
 from axonflow_core.policy.rules import (
     POLICY_ERROR,
-    Action,
     Decision,
     Finding,
     Mode,
-    Phase,
-    Severity,
     Verdict,
+    blocked_call,
 )
 from axonflow_core.provider import ForwardedAnswer, NativeCall, Provider
 from axonflow_core.routing.targets import Target
@@ -422,20 +420,7 @@ class Trail:
 
 def refused(refusal: Refusal) -> Decision:
     """The decision that a budget or a limit makes."""
-    finding = Finding(
-        rule=refusal.account.rule,
-        category="budget",
-        action=Action.BLOCK,
-        phase=Phase.REQUEST,
-        part="call",
-        start=0,
-        end=0,
-        severity=Severity.HIGH,
-        reason=refusal.message,
-    )
-    return Decision(
-        verdict=Verdict.BLOCKED, phase=Phase.REQUEST, findings=(finding,), reason=refusal.message
-    )
+    return blocked_call(refusal.account.rule, "budget", refusal.message)
 
 
 def code_of(cancelled: asyncio.CancelledError) -> str:

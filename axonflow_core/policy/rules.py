@@ -241,3 +241,26 @@ def counted(labels: Iterable[str]) -> Mapping[str, int]:
         word = label.partition(".")[0].partition("#")[0]
         counts[word] = counts.get(word, 0) + 1
     return counts
+
+
+def blocked_call(rule: str, category: str, reason: str, version: str = "") -> Decision:
+    """The decision that stops a call for what it is, whatever its texts say; it bears the `version`
+    of the policy that asked, if one did."""
+    finding = Finding(
+        rule=rule,
+        category=category,
+        action=Action.BLOCK,
+        phase=Phase.REQUEST,
+        part="call",
+        start=0,
+        end=0,
+        severity=Severity.HIGH,
+        reason=reason,
+    )
+    return Decision(
+        verdict=Verdict.BLOCKED,
+        phase=Phase.REQUEST,
+        findings=(finding,),
+        reason=reason,
+        version=version,
+    )
