@@ -24,7 +24,7 @@ from .spending import CENT, JANUARY_US, counters, same
 
 SPENDER = Path(__file__).parent / "spender.py"
 LIMIT_CENTS = 400
-MORE_CENTS = 20_000
+MORE_CENTS = 40_000
 """More than workers spend before the kills."""
 EDGE_US = span(Period.DAILY, JANUARY_US).ends_us
 
