@@ -11,11 +11,12 @@ client, a tenant or a user: the page needs no credentials, as is the custom, so 
 operator may let everybody in the network know.
 
 **Several workers** answer one scrape together. Each writes its numbers into a file of its own
-(`shared_counts`) once a second and before it answers a scrape, and the page is the sum of the files
-alone: so no counter ever runs backwards between two scrapes that different workers answer. What a
-worker had counted when it died stays in its file, and its successor goes on from there.
-prometheus_client's own way with several processes maps a file for each metric into memory, takes a
-lock for every count, and leaves the files of dead processes.
+(`shared_counts`) before it accepts connections, then once a second and before it answers a scrape,
+and the page is the sum of the files alone: so it has every worker that answers, and no counter ever
+runs backwards between two scrapes that different workers answer. What a worker had counted when it
+died stays in its file, and its successor goes on from there. prometheus_client's own way with
+several processes maps a file for each metric into memory, takes a lock for every count, and leaves
+the files of dead processes.
 """
 
 from __future__ import annotations
@@ -247,11 +248,11 @@ class Metrics:
             self._shared.write(self._counters(), self._gauges())
 
     async def keep_published(self) -> None:
-        """Publish again and again, and once more at the end."""
+        """Publish at once, again and again, and once more at the end."""
         try:
             while self._shared is not None:
-                await asyncio.sleep(PUBLISHED_EVERY_S)
                 self._try_to_publish()
+                await asyncio.sleep(PUBLISHED_EVERY_S)
         finally:
             self._try_to_publish()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import sqlite3
@@ -205,6 +206,14 @@ def test_workers_add_up_on_one_scrape(tmp_path: Path) -> None:
         page = Page(metrics.page())
         assert page.records() == page.number("axonflow_call_seconds_bucket", le="0.005") == 7
         assert page.number("axonflow_workers") == 2
+
+
+async def test_a_worker_is_on_the_page_from_its_start(tmp_path: Path) -> None:
+    """A page without it would say that all serve what it does not."""
+    publishing = asyncio.create_task(worker(tmp_path, 1).keep_published())
+    await asyncio.sleep(0)
+    assert Page(worker(tmp_path, 0).page()).number("axonflow_workers") == 2
+    publishing.cancel()
 
 
 def test_no_counter_runs_backwards_whichever_worker_answers(tmp_path: Path) -> None:

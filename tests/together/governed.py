@@ -92,9 +92,17 @@ class Governed:
     def generation(self) -> int:
         """The oldest generation of the configuration that a worker serves, as far as all have said
         by now."""
+        return self._gauge("generation")
+
+    @property
+    def serving(self) -> int:
+        """How many workers accept connections."""
+        return self._gauge("workers")
+
+    def _gauge(self, name: str) -> int:
         with Client(self.port) as client:
             client.get("/metrics", "Connection: close")
-            (number,) = re.findall(rb"\naxonflow_generation (\d+)", client.see().data)
+            (number,) = re.findall(rb"\naxonflow_%b (\d+)" % name.encode(), client.see().data)
         return int(number)
 
     def post(self, path: str, body: Mapping[str, Any], **more: Any) -> Client:
@@ -182,8 +190,7 @@ def serving(
         emulated(folder, delay_s) as (upstream, environment),
         running(file, workers, upstream, environment) as server,
     ):
-        if workers > 1:
-            wait_until(lambda: len(server.workers) == workers)
+        wait_until(lambda: server.serving == workers)
         yield server
 
 
