@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import Enum
-from time import perf_counter
 from typing import Any, get_args, get_type_hints
 
 import attrs
 import pytest
+from costs import is_within
 
 from axonflow_core.frozen import evolve
 from axonflow_core.messages import (
@@ -203,10 +203,9 @@ def test_a_long_whole_number_with_a_fraction_or_an_exponent_is_text_in_digits() 
 def test_many_texts_are_replaced_in_time_linear_in_their_number() -> None:
     """A copy of the list for each of them would take twenty seconds."""
     many = [["say"] * 40_000]
-    began = perf_counter()
-    changed = with_texts(many, dict.fromkeys((place for place, _ in texts_in(many)), "other"))
-    assert changed == [["other"] * 40_000]
-    assert perf_counter() - began < 5
+    others = dict.fromkeys((place for place, _ in texts_in(many)), "other")
+    assert with_texts(many, others) == [["other"] * 40_000]
+    assert is_within(lambda: with_texts(many, others), 1_000_000)
 
 
 def test_arguments_with_another_text_lose_the_spelling_that_still_has_the_first() -> None:

@@ -3,8 +3,7 @@
 warm       CPU time of one text in a process that has searched it before
 cold       the first text of a new process whose policy is built, by kinds of text; and what its
            memory grows by, over all of them
-hostile    the detectors that a megabyte made against one of them takes longest, each with its text,
-           the collector spared as a server's is
+hostile    the detectors that a megabyte made against one of them takes longest, each with its text
 event loop the longest that a loop waits for its turn while a text is judged off it; and what keeps
            it from its turn while a whole request is governed, of many kinds (`turns`)
 """
@@ -28,6 +27,7 @@ from axonflow_core.policy.rules import Phase
 from axonflow_core.policy.searches import Find, Spans, TooDear
 from axonflow_core.policy.views import View
 
+from ..costs import cpu_us
 from ..policy import hostile, noise
 from .rows import Row, row
 
@@ -90,14 +90,6 @@ def _warm(text: str, with_secrets: bool) -> Iterator[float]:
         yield cpu_us(lambda: built.evaluate(Phase.REQUEST, {"text": text}), count)
 
 
-def cpu_us(work: Callable[[], object], count: int = 1) -> float:
-    """CPU time of one of `count` times that the work is done."""
-    before = time.process_time()
-    for _ in range(count):
-        work()
-    return (time.process_time() - before) / count * 1e6
-
-
 def cold_run() -> dict[str, float]:
     """Of a new process: kind of text -> microseconds of CPU for the first 100 KB of it, and `MB`:
     what the memory grows by."""
@@ -124,9 +116,6 @@ def _resident_mb() -> float:
 
 def hostile_us(size: int = MB) -> Iterator[tuple[float, str]]:
     """Of each search of the detectors, the time for the dearest text, and its name."""
-    from axonflow_core.server.serving import spare_collector  # of which a cold process has none
-
-    spare_collector()
     for find, detector in {one.finder(): one for one in DETECTORS}.items():
         texts = (*hostile.texts(detector, size), *noise.hostile(detector.keywords, size))
         costs = [

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
+from functools import partial
 from pathlib import Path
 
 import pytest
+from costs import is_within
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -120,10 +121,8 @@ def test_no_pattern_takes_more_than_linear_time(pattern: str) -> None:
     policy = Policy.build(
         PoliciesConfig(rules=(Rule(name="one", action=Action.BLOCK, pattern=pattern),))
     )
-    start = time.process_time()
     for text in ("' OR " + " " * 200_000, "a" * 200_000, "xab" * 60_000, "ab" * 100_000):
-        policy.evaluate(Phase.REQUEST, {"text": text})
-    assert time.process_time() - start < 5
+        assert is_within(partial(policy.evaluate, Phase.REQUEST, {"text": text}), 400_000)
 
 
 WITHOUT_RE2 = """

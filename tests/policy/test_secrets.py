@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import time
 from collections.abc import Callable, Iterator
 from functools import cache, partial
 from pathlib import Path
@@ -13,6 +12,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from costs import TRIES, cpu_us, is_within
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -396,23 +396,16 @@ def test_no_rule_takes_more_than_a_microsecond_for_a_byte_of_a_hostile_text() ->
             text = "".join(Random(rule.id).choices(pieces + more, k=20_000))[:50_000]
             view, find = View(text.encode()), detector.finder()
             find(view)
-            begun = time.thread_time()
-            find(view)
-            assert time.thread_time() - begun < 1e-6 * len(text) + 0.01, rule.id
+            assert is_within(partial(find, view), 0.3 * len(text) + 3_000), rule.id
 
 
 PLAIN = compiled(r"[\x01-\x08]+[a-z]+ never found")
 """Without a literal that it begins with, for which RE2 would not need its automaton."""
 
 
-def seconds(work: Callable[[], object]) -> float:
+def warm_us(work: Callable[[], object]) -> float:
     """CPU time of the better of two runs, the first of which may have to build automata."""
-    taken = []
-    for _ in range(2):
-        begun = time.thread_time()
-        work()
-        taken.append(time.thread_time() - begun)
-    return min(taken)
+    return min(cpu_us(work) for _ in range(2))
 
 
 def near_misses(rule: SecretRule) -> Iterator[str]:
@@ -438,8 +431,11 @@ def test_near_misses_of_a_rule_take_no_longer_than_a_hundred_plain_searches(
     find = DETECTOR_OF[rule.id.replace("-", "_")].finder()
     for piece in near_misses(rule):
         view = View((piece * (250_000 // len(piece.encode()))).encode())
-        plain = seconds(partial(PLAIN.search, view.data))
-        assert seconds(partial(find, view)) < LARGE.get(rule.id, 100) * plain + 0.01, piece[:8]
+        plain, searched = partial(PLAIN.search, view.data), partial(find, view)
+        most = LARGE.get(rule.id, 100)
+        assert any(warm_us(searched) < most * warm_us(plain) + 10_000 for _ in range(TRIES)), piece[
+            :8
+        ]
 
 
 def test_a_text_that_takes_all_of_the_effort_is_found_to_its_end() -> None:

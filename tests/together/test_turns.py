@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from costs import REFERENCE_US, reference_us
 
 from axonflow_core.policy.rules import Phase
 from tests.bench.policies import LAG_US, policy
 from tests.bench.turns import MB, TEXTS, Profiler, Turns, longest_on_loop, measured
 from tests.policy import noise
-from tests.policy.test_cost import REFERENCE_US, reference_us
 
 
 def is_short(stretches: Turns) -> bool:
