@@ -108,6 +108,8 @@ class ReadConfig:
     faults: tuple[Fault, ...] = ()
     left_out: Mapping[str, frozenset[str]] = EMPTY
     """Provider -> the keys of its `config:` that are faulty, which `config` does not have."""
+    models: Node | None = None
+    """The section `models` as it was written, for the places of its targets."""
 
 
 def read_config(
@@ -123,7 +125,7 @@ def read_config(
         return ReadConfig(_config_of_environment(environment, search_path(environment, folder)))
     loader = _Loader(environment)
     config = loader.load(found, text)
-    return ReadConfig(config, loader.faults, loader.left_out)
+    return ReadConfig(config, loader.faults, loader.left_out, loader.models)
 
 
 def file_of(
@@ -213,6 +215,7 @@ class _Loader:
         self.faults: tuple[Fault, ...] = ()
         """Every fault of the file that was read."""
         self.left_out: dict[str, frozenset[str]] = {}
+        self.models: Node | None = None
 
     def load(self, path: Path, text: str | None = None) -> Config:
         """The sound part of the whole file, or of `text` in its place. Its `faults` of `config:`
@@ -255,6 +258,7 @@ class _Loader:
     def _routing(self, document: Section, enabled: Mapping[str, bool]) -> Mapping[str, Any]:
         """The sections `routing` and `models`, and what the environment says in their place."""
         written, models = document.given("routing"), document.given("models")
+        self.models = models
         section = written if isinstance(written, Section) else Section({}, document.place)
         routing = with_environment(section, self._environment)
         if enabled:
@@ -365,11 +369,17 @@ class _Loader:
 
     def _sound_part(self, name: str, config: Section, spec: ProviderSpec) -> Section:
         """The keys of a faulty `config:` that have no fault themselves."""
-        config, sound = meant(config, fields_of(spec.config_type)), {}
-        for key, node in config.items():
-            with suppress(FaultyConfig):
-                structure(Section({key: node}, config.place), spec.config_type, key="config")
-                sound[key] = node
+        config = meant(config, fields_of(spec.config_type))
+
+        def faults_of(nodes: Mapping[str, Node]) -> set[str]:
+            try:
+                structure(Section(nodes, config.place), spec.config_type, key="config")
+            except FaultyConfig as faulty:
+                return {fault.message for fault in faulty.faults}
+            return set()
+
+        of_none = faults_of({})  # keys that are missing, as they are beside each single one
+        sound = {key: node for key, node in config.items() if faults_of({key: node}) <= of_none}
         self.left_out[name] = frozenset(config.keys() - sound.keys())
         return Section(sound, config.place)
 

@@ -104,6 +104,13 @@ def test_a_fault_has_its_line_and_what_is_meant(
     assert message in said and fix in (mended or "")
 
 
+def test_a_value_that_is_quoted_is_quoted_as_far_as_a_line_has_room(check: Check) -> None:
+    _, found = check(f"region: {'x' * 5_000}")
+
+    ((_, message, _),) = told(found["faults"])
+    assert "'xxx" in message and message.endswith(" …") and len(message) < 500
+
+
 def test_every_fault_is_told_at_once_with_the_warnings(check: Check) -> None:
     code, found = check(
         "region: us-esat-1",

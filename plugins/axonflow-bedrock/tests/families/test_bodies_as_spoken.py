@@ -82,7 +82,7 @@ def test_one_answer_reports_nothing(codec: FamilyCodec, answer: Any, key: str) -
     assert (completion.adjustments, f"{key}.1" in completion.extra) == ((), False)
 
 
-@pytest.mark.parametrize(
+of_streams = pytest.mark.parametrize(
     ("codec", "chunk", "key"),
     [
         (mistral.PROMPT, mistral_answer, "outputs"),
@@ -90,6 +90,9 @@ def test_one_answer_reports_nothing(codec: FamilyCodec, answer: Any, key: str) -
     ],
     ids=["mistral", "writer"],
 )
+
+
+@of_streams
 def test_further_answers_in_a_chunk_are_carried_and_named(
     codec: FamilyCodec, chunk: Any, key: str
 ) -> None:
@@ -101,6 +104,15 @@ def test_further_answers_in_a_chunk_are_carried_and_named(
     assert answer.text == "A"
     assert [each.feature for each in answer.adjustments] == [f"{key}.1"]
     assert [*encoder.encode(batch)] == [chunk("A", "B", "C")]
+
+
+@of_streams
+@pytest.mark.parametrize("answers", ["two", {"a": 1, "b": 2}, 5, [], [1, 2]], ids=str)
+def test_a_chunk_whose_answers_are_no_list_of_objects_is_an_error_of_the_answer(
+    codec: FamilyCodec, chunk: Any, key: str, answers: Json
+) -> None:
+    with pytest.raises(DecodeError):
+        codec.stream_decoder(FACTS).feed({**chunk("A"), key: answers})
 
 
 # ── deltas ────────────────────────────────────────────────────────────────────────────────────────
