@@ -3,9 +3,11 @@
     HTTP 429   {"type": "error", "error": {"type": "rate_limit_error", "message": "…"}}
     stream     event: error   data: {"type": "error", "error": {"type": "overloaded_error", …}}
 
-The type decides alone: each has one status. Only a context that is too long is recognised by its
-message, because it has the type of every faulty request. Source: Anthropic's API reference,
-"Errors", and anthropic-sdk-python (`_base_client._should_retry`), November 2026.
+The type decides alone: each has one status. Only what has the type of every faulty request and is
+none is recognised by its message: a context that is too long, and an account without credit, at its
+limit or disabled, whose calls another provider may answer. Source: Anthropic's API reference,
+"Errors", and anthropic-sdk-python (`_base_client._should_retry`), November 2026; for the words of
+accounts anthropics/claude-code issues 66314 (2026-06-08), 38035 (2026-03-24), 72457 (2026-06-30).
 """
 
 from __future__ import annotations
@@ -33,6 +35,16 @@ ROWS = (
         status=400,
         type=_INVALID,
         pattern="prompt is too long|exceeds? (?:the )?context (?:limit|window)",
+    ),
+    ErrorRow(
+        error=Throttled,
+        status=400,
+        type=_INVALID,
+        pattern="credit balance is too low|reached your specified API usage limits",
+        is_retryable=False,
+    ),
+    ErrorRow(
+        error=AccessDenied, status=400, type=_INVALID, pattern="organization has been disabled"
     ),
     ErrorRow(error=InvalidCall, status=400, type=_INVALID),
     ErrorRow(error=ProfileRequired, status=400, type=_INVALID),

@@ -17,8 +17,16 @@ from axonflow_anthropic.provider import AnthropicProvider, AnthropicService
 from axonflow_core import Runtime
 from axonflow_core.dialects.anthropic_messages import ERRORS
 from axonflow_core.emulator.serving import serving
-from axonflow_core.errors import ConfigError, ModelNotFound, Throttled, Unavailable
+from axonflow_core.errors import (
+    AccessDenied,
+    ConfigError,
+    ModelNotFound,
+    ProviderError,
+    Throttled,
+    Unavailable,
+)
 from axonflow_core.messages import CompletionRequest, ReasoningRequest, Usage, user
+from axonflow_core.routing.passing_on import passes_on
 from axonflow_core.testing import FakeService, MockTransport, codec_laws, provider_test
 from axonflow_core.testing.golden import golden_cases
 from axonflow_core.testing.mock_transport import json_answer
@@ -157,6 +165,29 @@ def test_a_throttle_waits_as_long_as_anthropic_asks() -> None:
     error = ERRORS.decode_error(429, {"retry-after": "7"}, body)
 
     assert isinstance(error, Throttled) and error.retry_after_s == 7
+
+
+ACCOUNTS: tuple[tuple[str, type[ProviderError], str], ...] = (
+    ("Your credit balance is too low to access the Anthropic API.", Throttled, "add credit"),
+    (
+        "You have reached your specified API usage limits. You will regain access on 2026-12-01.",
+        Throttled,
+        "add credit",
+    ),
+    ("This organization has been disabled.", AccessDenied, "another organization"),
+)
+
+
+@pytest.mark.parametrize(("words", "kind", "fix"), ACCOUNTS)
+def test_what_is_wrong_with_the_account_is_not_the_callers_fault(
+    words: str, kind: type[ProviderError], fix: str
+) -> None:
+    native = {"type": "error", "error": {"type": "invalid_request_error", "message": words}}
+    error = ERRORS.decode_error(400, {}, json.dumps(native).encode())
+
+    assert type(error) is kind and not error.is_retryable
+    assert passes_on(error, on_silence=False)
+    assert fix in (AnthropicService.fixes.fix(error) or "")
 
 
 def test_every_class_of_anthropics_errors_is_explained() -> None:

@@ -241,6 +241,22 @@ def refusal(status: int, word: str, message: str) -> Any:
         (429, [refusal(429, "RESOURCE_EXHAUSTED", "Try again later.")], Throttled, True),
         (402, refusal(402, "RESOURCE_EXHAUSTED", "Prepay credits."), Throttled, False),
         (
+            429,
+            refusal(429, "RESOURCE_EXHAUSTED", "Your prepayment credits are depleted. Please go"),
+            Throttled,
+            False,
+        ),
+        (
+            429,
+            refusal(
+                429,
+                "RESOURCE_EXHAUSTED",
+                "Your billing account has exceeded its monthly spending cap.",
+            ),
+            Throttled,
+            False,
+        ),
+        (
             400,
             refusal(400, "FAILED_PRECONDITION", "User location is not supported for the API use."),
             AccessDenied,

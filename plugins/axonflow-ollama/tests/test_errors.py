@@ -35,7 +35,10 @@ WORDS: tuple[tuple[int | None, str, type[ProviderError], bool], ...] = (
     (503, "server busy, please try again.  maximum pending requests exceeded", Throttled, True),
     (500, "model requires more system memory (9 GiB) than is available", Unavailable, False),
     (500, "llama runner process has terminated: exit status 2", Unavailable, True),
-    (429, "you have reached your hourly usage limit", Throttled, True),
+    (429, "you've reached your hourly usage limit, please wait or upgrade", Throttled, False),
+    (429, "you (me) have reached your session usage limit, upgrade", Throttled, False),
+    (429, "you've reached your weekly usage limit, please wait or upgrade", Throttled, False),
+    (429, "too many concurrent requests", Throttled, True),
     (403, "remote inference is unavailable", AccessDenied, False),
     (None, "an error was encountered while running the model", Unavailable, True),
 )
@@ -55,6 +58,16 @@ def test_an_error_is_told_by_its_words_then_by_its_status(
 
     assert (type(error), error and error.is_retryable) == (kind, is_repeated)
     assert error is not None and error.native_message == words
+
+
+def test_the_hint_of_a_model_that_broke_off_in_a_stream_is_not_to_start_ollama() -> None:
+    broken = ERRORS.decode_event(
+        {"error": "an error was encountered while running the model: unexpected EOF"}
+    )
+
+    assert broken is not None
+    assert OllamaService.fixes.fix(broken) == "the log of `ollama serve` has the reason"
+    assert "ollama serve" in str(OllamaService.fixes.fix(Unavailable("connection refused")))
 
 
 def test_a_chunk_that_reports_no_error_is_none() -> None:

@@ -7,11 +7,14 @@
     stream     data: {"error": {"code": 503, …}}
 
 `status` is the class of error. Details tell some apart: the reason of an `ErrorInfo`, above all a
-wrong key, which is a 400, and a quota of a day, which no pause of a call helps. `retryDelay` is the
-wait. A client without server-sent events gets the error in a list of one, which is read too.
+wrong key, which is a 400, and a quota of a day, which no pause of a call helps. Nor does one help
+where the money is used up, which the words alone tell. `retryDelay` is the wait. A client without
+server-sent events gets the error in a list of one, which is read too.
 
 Source: Gemini API, "Troubleshooting" (backend error codes), "Rate limits"; google.rpc
-`error_details.proto`; google-gemini/gemini-cli issue 8437 for a quota of a day; November 2026.
+`error_details.proto`; google-gemini/gemini-cli issue 8437 for a quota of a day; November 2026. For
+credits and caps discuss.ai.google.dev topics 140828 and 170539 (2026-06-09), and
+help.apiyi.com, "AI Studio monthly spending cap" (2026-05).
 """
 
 from __future__ import annotations
@@ -54,6 +57,13 @@ ROWS = (
         status=403,
         type="PERMISSION_DENIED",
         pattern="unregistered callers|reported as leaked",
+    ),
+    ErrorRow(
+        error=Throttled,
+        status=429,
+        type=_EXHAUSTED,
+        pattern="prepayment credits are depleted|exceeded its (?:monthly )?spending cap",
+        is_retryable=False,
     ),
     ErrorRow(error=InvalidCall, status=400, type=_INVALID),
     ErrorRow(error=ProfileRequired, status=400, type=_INVALID),

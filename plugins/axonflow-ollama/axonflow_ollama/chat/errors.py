@@ -7,7 +7,8 @@ A refusal is one sentence with no code, so a class is told by the words where th
 by several, and by the status elsewhere. The words are those of the server's sources
 (github.com/ollama/ollama, commit 017eb8a: `server/routes.go` with `handleScheduleError`,
 `server/sched.go`, `server/images.go`, `server/prompt.go`) and of docs.ollama.com, "Errors";
-read November 2026.
+read November 2026. Those of the cloud's limits are as continuedev/continue issues 9233, 10579 and
+11444 have them (2025-12 to 2026-03).
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ _CANNOT = r"does not support (?:tools|thinking|chat|generate|vision|embeddings?|
 _TOO_LONG = r"exceeds (?:the )?(?:available )?context|context length|input length exceeds"
 _NO_MEMORY = r"requires more system memory|out of memory|model requires more .*memory"
 _BUSY = r"server busy|maximum pending requests"
+_USED_UP = r"(?:hourly|session|weekly|monthly) usage limit"
 
 ROWS = (
     ErrorRow(error=ModelNotFound, status=404, pattern=_NOT_PULLED),
@@ -41,6 +43,8 @@ ROWS = (
     # The same call meets the same lack of memory again.
     ErrorRow(error=Unavailable, status=500, pattern=_NO_MEMORY, is_retryable=False),
     ErrorRow(error=Throttled, status=503, pattern=_BUSY),
+    # What an account may use in hours or days does not come back within a call.
+    ErrorRow(error=Throttled, status=429, pattern=_USED_UP, is_retryable=False),
     ErrorRow(error=InvalidCall, status=400),
     ErrorRow(error=ProfileRequired, status=400),
     ErrorRow(error=CredentialsError, status=401),
