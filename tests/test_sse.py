@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from axonflow_core.errors import DecodeError
-from axonflow_core.framing.sse import DONE, SseDecoder, SseEvent, encode_event
+from axonflow_core.framing.sse import DONE, MAX_STRAY_BYTES, SseDecoder, SseEvent, encode_event
 
 Pairs = list[tuple[str, str]]
 
@@ -70,6 +70,16 @@ def test_a_byte_order_mark_is_skipped_at_the_beginning_alone() -> None:
 @pytest.mark.parametrize("field", [b"datax: 1", b"Data: 1", b" data: 1", b"retry: 5", b"id: 7"])
 def test_other_fields_are_no_data(field: bytes) -> None:
     assert read(field + b"\n\ndata: 2\n\n") == [("message", "2")]
+
+
+def test_lines_of_no_field_are_kept_beside_the_events_and_bounded() -> None:
+    decoder = SseDecoder()
+    decoder.feed(b': a comment\nid: 1\nretry: 2\ndata: x\n\n{\n "error": 5\n')
+    decoder.feed(b"}")
+
+    assert decoder.strays == b'{\n "error": 5\n}'
+    decoder.feed(b"\n" + b"y" * MAX_STRAY_BYTES + b"\n")
+    assert len(decoder.strays) < MAX_STRAY_BYTES
 
 
 def test_an_event_without_data_is_none_and_leaves_no_name_behind() -> None:

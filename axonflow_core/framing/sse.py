@@ -9,7 +9,8 @@
 A network read ends anywhere, so bytes are kept until a line is whole. Lines end with LF, CR or
 CRLF; `data` lines of one event are joined by LF; an event without `data` is none. An event that is
 not ended when the bytes end is incomplete and is dropped, as the standard has it: the family's
-terminal event then is missing, which its decoder reports.
+terminal event then is missing, which its decoder reports. Lines of no field are skipped, and kept
+as `strays` for who knows what a server writes there.
 
 Source: WHATWG HTML, "Server-sent events", 9.2.5 and 9.2.6, read 2026-11-28.
 """
@@ -25,10 +26,15 @@ from axonflow_core.messages import Json, hidden
 
 MAX_EVENT_BYTES = 2 * 2**20
 """An event that grows beyond this is refused: what an endless line holds is never handed out."""
+MAX_STRAY_BYTES = 2**16
+"""How much is kept of lines that are no event's."""
 DONE = "[DONE]"
 """The data with which OpenAI's streams end."""
 
 _LINE_END = re.compile(rb"\r\n|\n|\r")
+# `id` and `retry` are for reconnecting, which streams of models do not support. A line that begins
+# with a colon is a comment, which servers send to keep the connection open.
+_SKIPPED = (b"", b"id", b"retry")
 
 
 @frozen
@@ -68,10 +74,17 @@ class SseDecoder:
         self._is_first = True
         self._awaits_lf = False  # the last line was ended by CR: an LF may belong to it
         self._fed_bytes = 0
+        self._strays: list[bytes] = []
+        self._room_for_strays = MAX_STRAY_BYTES
         self.fault: DecodeError | None = None
         """What is wrong after what was handed out; the next call raises it."""
         self.consumed_bytes = 0
         """How many bytes of the stream stand in events that were handed out."""
+
+    @property
+    def strays(self) -> bytes:
+        """The lines so far that no event's field begins, one that is not ended included."""
+        return b"\n".join((*self._strays, *self._left))
 
     def feed(self, data: bytes) -> list[SseEvent]:
         """Every event that `data` completes. `DecodeError` for what is no UTF-8 or too long,
@@ -135,10 +148,11 @@ class SseDecoder:
             self._end_event(events)
             return
         name, _, value = line.partition(b":")
-        # `id` and `retry` are for reconnecting, which streams of models do not support. A line that
-        # begins with a colon is a comment, which servers send to keep the connection open.
         if name in (b"data", b"event"):
             self._set(name, self._decoded(value.removeprefix(b" ")))
+        elif name not in _SKIPPED and len(line) <= self._room_for_strays:
+            self._room_for_strays -= len(line)
+            self._strays.append(line)
 
     def _set(self, name: bytes, value: str) -> None:
         if name == b"event":

@@ -18,6 +18,7 @@ from .codec import CODEC, ERRORS
 from .codec.counting import COUNTER
 from .codec.embeddings import EMBEDDINGS
 from .config import GeminiConfig
+from .events import GoogleEvents
 
 VERSION = "v1beta"
 
@@ -65,6 +66,7 @@ class GeminiProvider(Embedding, Counting, HostedProvider):
         stream_operation="streamGenerateContent?alt=sse",
         headers=JSON_HEADERS,
         stream_headers=JSON_HEADERS,
+        frame_reader=GoogleEvents,
     )
 
     def vendor_id(self, model: str) -> str:

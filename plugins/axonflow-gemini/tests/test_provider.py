@@ -33,6 +33,7 @@ from axonflow_core.retrieval import EmbeddingRequest, Purpose
 from axonflow_core.testing import FakeService, MockTransport, error_laws, json_answer, provider_test
 from axonflow_gemini.codec import CODEC, ERRORS
 from axonflow_gemini.config import GeminiConfig
+from axonflow_gemini.events import GoogleEvents
 from axonflow_gemini.plugin import axonflow_register_provider
 from axonflow_gemini.provider import GeminiProvider, GeminiService, path_of
 
@@ -304,6 +305,28 @@ def test_a_quota_of_a_day_is_not_tried_again() -> None:
 
     assert len(client.requests) == 1
     assert "midnight in California" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("before", [b"", b'data: {"candidates": [{"index": 0}]}\n\n'])
+@pytest.mark.parametrize("end", [b"", b"\n", b"\r\n\r\n"])
+def test_an_error_beside_the_events_of_a_stream_is_the_error_that_it_says(
+    before: bytes, end: bytes
+) -> None:
+    chunk = refusal(503, "UNAVAILABLE", "The model is overloaded. Please try again later.")
+    events = GoogleEvents()
+    for byte in before + json.dumps(chunk, indent=2).encode() + end:
+        events.feed(bytes([byte]))
+
+    with pytest.raises(Unavailable, match="overloaded") as caught:
+        events.finish()
+    assert caught.value.status == 503
+
+
+def test_a_stream_that_only_breaks_off_has_no_error_beside_it() -> None:
+    events = GoogleEvents()
+    events.feed(b'{"error": {"code": 503')
+
+    events.finish()
 
 
 def test_an_error_in_a_stream_is_the_error_that_it_says() -> None:
