@@ -229,6 +229,15 @@ def test_an_answer_that_calls_a_tool_stops_for_it() -> None:
     assert answer.stop_reason is StopReason.TOOL_USE
 
 
+@pytest.mark.parametrize("word", ["load", "unload"])
+def test_a_model_that_was_loaded_and_asked_nothing_did_not_end_its_turn(word: str) -> None:
+    body = {**ANSWER, "message": {"role": "assistant", "content": ""}, "done_reason": word}
+    answer = CODEC.decode_response(body, FACTS)
+
+    assert answer.stop_reason is StopReason.OTHER
+    assert CODEC.encode_response(answer, FACTS) == body
+
+
 def test_an_answer_that_is_not_done_is_none() -> None:
     with pytest.raises(DecodeError):
         CODEC.decode_response({**ANSWER, "done": False}, FACTS)

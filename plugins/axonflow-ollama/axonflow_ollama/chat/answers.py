@@ -48,15 +48,10 @@ from axonflow_core.messages import (
 from .errors import ERRORS
 from .messages import ABSENT, Calls, decode_message, encode_message
 
-STOP_REASONS = NativeNames(
-    {
-        "stop": StopReason.END_TURN,
-        "length": StopReason.MAX_TOKENS,
-        # The answers to a call without messages, which loads a model, or with `keep_alive: 0`.
-        "load": StopReason.END_TURN,
-        "unload": StopReason.END_TURN,
-    }
-)
+STOP_REASONS = NativeNames({"stop": StopReason.END_TURN, "length": StopReason.MAX_TOKENS})
+"""Those of an answer. "load" and "unload" are none: they answer a call without messages, which
+loads a model, or drops it with `keep_alive: 0`; in Ollama's cloud also one whose only messages are
+the system's (can1357/oh-my-pi issue 7465, 2026-08-03). Nothing was generated, so no turn ended."""
 COUNTS: frozenset[str] = frozenset({"prompt_eval_count", "eval_count"})
 ANSWER_KEYS = frozenset({"model", "created_at", "message", "done", "done_reason"})
 KNOWN_KEYS = ANSWER_KEYS | COUNTS
