@@ -172,6 +172,34 @@ def test_a_number_of_each_type_is_found(
 
 
 @pytest.mark.parametrize(
+    ("label", "kind", "number"),
+    [
+        ('"dateOfBirth":', "date_of_birth", "1985-03-12"),
+        ("né le", "date_of_birth", "3 août 1985"),
+        ("Data urodzenia:", "date_of_birth", "12.03.1985"),
+        ("تاريخ الميلاد:", "date_of_birth", "12/03/1985"),
+        ("ccNum =", "payment_card", "4222222222222"),
+        ("o cartão é", "payment_card", "4222222222222"),
+        ("НОМЕР КАРТЫ", "payment_card", "4222222222222"),
+        ("kredi kartı", "payment_card", "4222222222222"),
+        ("SSN:", "us_ssn", "123 - 45 - 6789"),
+        ("社会安全号码：", "us_ssn", "123456789"),
+        ("आधार संख्या:", "in_aadhaar", "234567890124"),
+        ('"panNumber":', "in_pan", "abcpe1234f"),
+        ("hộ chiếu", "passport", "B1234567"),
+        ("numéro de compte :", "bank_account", "12345678901"),
+        ("Konto-Nr.", "bank_account", "1234567890"),
+        ("licencia de conducir", "us_driver_license", "F162823540116"),
+    ],
+)
+def test_a_label_may_be_of_another_language_or_in_a_program(
+    policy: Policy, label: str, kind: str, number: str
+) -> None:
+    assert found(policy, f"{label} {number}") == [(kind, number)]
+    assert (kind, number) not in found(policy, f"the reference is {number}")
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "PO1234567 and X1234567",

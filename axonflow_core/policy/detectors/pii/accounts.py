@@ -72,8 +72,11 @@ _WITH_ROUTING = r"\d{9}[ -]\d{8,17}"
 """A routing number of the United States and the account there."""
 _ACCOUNT = rf"{_WITH_ROUTING}|\d{{7,17}}|\d{{2,6}}(?:[ -]\d{{2,6}}){{1,4}}"
 _ACCOUNT_LABELS = (
-    r"(?:bank|checking|chequing|savings|deposit|current|giro)[\W_]{0,2}acc(?:oun)?t"
-    r"|\bacc(?:oun)?t[\W_]{0,3}(?:number|num|no|nr|#)|\ba/c\b|\bkontonummer|\bcuenta bancaria"
+    r"(?:bank|checking|chequing|savings|deposit|current|giro|beneficiary)[\W_]{0,2}acc(?:oun)?t"
+    r"|\bacc(?:oun)?t[\W_]{0,3}(?:number|num|no|nr|#)|\ba/c\b|\bkonto-?n(?:r|umm)"
+    r"|cuenta bancaria|n[úu]mero de cuenta|compte bancaire|num[ée]ro de compte|conto corrente"
+    r"|conta banc[áa]ria|n[úu]mero da conta|rekeningnummer|numer (?:konta|rachunku)"
+    r"|номер сч[её]та|银行账[号户]|口座番号|계좌번호"
     r"|\brouting|\baba\b|\brtn\b|\bsort[ _-]?code"
 )
 _account_start = start_of(_ACCOUNT)

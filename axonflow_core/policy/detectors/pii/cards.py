@@ -57,8 +57,9 @@ _DIGITS = re.compile(rb"\d+")
 _NOT_DIGITS = re.compile(rb"\D+")
 _has_word = words_before(
     "card|credit|debit|charge|payment|visa|maestro|amex|diners|jcb|unionpay|discover"
-    r"|\bcc\b|_cc\b|\bpan\b"
-    "|kart[ae]|carte|tarjeta|cart[ãa]o|carta|карт|卡|カード|카드"
+    r"|\bcc(?:no|num(?:ber)?)?\b|_cc\b|\bpan\b"
+    r"|kart[aeuı]|carte|tarjeta|cart[ãa]o|carta|(?:kredit|debit|betal|bank)kort|kaart|kártya"
+    r"|карт|卡|カード|카드|บัตร|कार्ड|thẻ|بطاقة|כרטיס"
 )
 _HAS_WORD_BEHIND = re.compile(
     rb"[\W_]{1,4}(?:\w{1,8}[\W_]{1,3}){0,3}(?i:(?:credit |debit )?card)\b"

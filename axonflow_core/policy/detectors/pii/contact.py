@@ -51,8 +51,8 @@ _IS_IN_ROW_BEHIND = re.compile(rb"[ ,]?-?\.?[0-9]")
 """In a row of decimal numbers, as in the paths of SVG: `2.12 3.51.98.32 2.03`."""
 _is_version = words_before(
     r"(?:\bversion|\bver|\brelease|\bbuild|\bfirmware|\bdriver|\bsection|\bchapter|\bclause"
-    r"|\brev|§)[\W_]{0,4}(?:is |no )?\Z|\bv\.?\Z|[=~^<>]=\Z"
-    r"|\b(?:version|upgrad|downgrad|patch)\w*[^\n]{0,40}\Z",
+    r"|\brev|§)[\W_]{0,4}(?:is |no )?\z|\bv\.?\z|[=~^<>]=\z"
+    r"|\b(?:version|upgrad|downgrad|patch)\w*[^\n]{0,40}\z",
     56,
 )
 _is_address = words_before(

@@ -23,7 +23,8 @@ _BARE = r"\d{4}(?:[\s-]|‐|–)\d{4}(?:[\s-]|‐|–)\d{4}"
 """Without a label: groups with full stops between them are a version or a key of a collation."""
 _TWELVE = rf"\d{{12}}|{_FOURS}"
 _AADHAAR_LABELS = (
-    r"a{1,2}dh{1,2}a{1,2}r|uidai|\buid\b|आधार|\be?-?kyc\b|national[\W_]id|government[\W_]id"
+    r"a{1,2}dh{1,2}a{1,2}r|uidai|\buid\b|आधार(?: (?:संख्या|नंबर|कार्ड))?|\be?-?kyc\b"
+    r"|national[\W_]id|government[\W_]id"
 )
 _aadhaar_start = start_of(_TWELVE)
 
@@ -45,7 +46,9 @@ def _aadhaar(data: bytes, start: int, end: int) -> tuple[int, int] | None:
 
 _PAN = r"[A-Za-z]{3}[ABCFGHJLKPTabcfghjlkpt][A-Za-z]\d{4}[A-Za-z]"
 _PAN_IN_CAPITALS = re.compile(rb"[A-Z]{5}\d{4}[A-Z]")
-_is_pan_said = words_before(r"\bpan\b|_pan\b|\bpan_|permanent account|income tax", 60)
+_is_pan_said = words_before(
+    r"\bpan(?:no|num(?:ber)?|card)?\b|_pan\b|\bpan_|पैन|permanent account|income tax", 60
+)
 
 
 def _pan(data: bytes, start: int, end: int) -> tuple[int, int] | None:

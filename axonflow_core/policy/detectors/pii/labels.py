@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import cache
 
 from axonflow_core.policy.detectors.detector import Accept
+from axonflow_core.policy.patterns import Look, compiled, looking
 
 _GAP = r"[\W_]{0,6}(?:[A-Za-z]{1,12}[\W_]{1,6}){0,3}"
 
@@ -39,6 +41,11 @@ def labelled(value: str, accept: Accept) -> Accept:
 
 
 def words_before(words: str, reach: int = 60) -> Callable[[bytes, int], bool]:
-    """Whether one of the `words` stands in the `reach` bytes before a place: (text, place)."""
-    search = re.compile(words.encode(), re.IGNORECASE).search
-    return lambda data, start: search(data, max(0, start - reach), start) is not None
+    """Whether one of the `words`, an RE2 pattern, stands in the `reach` bytes before a place:
+    (text, place)."""
+
+    @cache
+    def look() -> Look:
+        return looking(compiled(f"(?i:{words})"))
+
+    return lambda data, start: look()(data[max(0, start - reach) : start]) >= 0

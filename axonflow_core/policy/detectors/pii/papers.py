@@ -12,8 +12,8 @@ from axonflow_core.policy.rules import Action, Severity
 
 _PASSPORT = r"[A-Za-z]{0,3}\d{6,9}|[A-Za-z]\d{2,3} ?\d{4,5}|[0-9A-Za-z]{9,10}"
 _PASSPORT_LABELS = (
-    r"passport|passeport|reisepass|pasaporte|passaporto|passaporte|paspoort|pasfoto-?nr|pass-?nr"
-    r"|паспорт|护照|護照|パスポート|여권"
+    r"passport|passeport|reisepass|pasaporte|passaporto|passaporte|paspoort|pasfoto-?nr|pass-?n(?:r|umm)"
+    r"|paszport|pasaport|hộ chiếu|паспорт|护照|護照|パスポート|여권|पासपोर्ट|جواز (?:ال)?سفر|דרכון"
 )
 _MIN_DIGITS = 4
 _DAY = re.compile(rb"(?:19|20)\d\d([-/.]?)(?:0\d|1[0-2])\1[0-3]\d")
@@ -31,20 +31,25 @@ _LICENSE = r"[A-Za-z]{0,3}\d[0-9A-Za-z]{4,17}|[A-Za-z]{0,2}\d{2,4}(?:[ -]\d{2,6}
 _LICENSE_LABELS = (
     r"(?:driver'?s?|driver’s|driving)[\W_]{0,2}licen[cs]e|\bdl ?(?:no|num|#)"
     r"|führerschein|permis de conduire|rijbewijs|patente di guida|carnet de conducir"
+    r"|licencia de (?:conducir|manejo)|carteira de motorista|prawo jazdy|körkort|f[øö]rerkort"
+    r"|водительск(?:ое|ого|ие) удостоверени|驾驶证|驾照|運転免許|운전면허"
 )
 
 
 # ── the day of birth ──────────────────────────────────────────────────────────────────────────────
 
 _BIRTH_LABELS = (
-    r"\bborn\b|birth[\W_]?da(?:te|y)|date[\W_]of[\W_]birth|\bd\.?o\.?b\b|_dob\b"
+    r"\bborn\b|birth[\W_]?da(?:te|y)|date[\W_]?of[\W_]?birth|\bd\.?o\.?b\b|_dob\b"
     r"|geburtsdatum|geboren|\bgeb\.|n[ée]e? le\b|date de naissance|fecha de nacimiento|nacid[oa] el"
-    r"|data di nascita|nat[oa] il|data de nascimento|nascid[oa] em|geboortedatum|дата рождения"
-    r"|出生日期|生年月日|생년월일"
+    r"|data di nascita|nat[oa] il|data de nascimento|nascid[oa] em|geboortedatum|födelsedatum|född"
+    r"|fødselsdato|født|syntymäaika|data urodzenia|doğum tarihi|tanggal lahir|ngày sinh"
+    r"|дата рождения|родил(?:ся|ась)|出生日期|生日|生年月日|생년월일|जन्म तिथि"
+    r"|تاريخ الميلاد|תאריך לידה|วันเกิด"
 )
 _MONTH = (
-    r"(?i:jan|feb|m[aä]r|apr|ma[iy]|jun|jul|aug|sep|o[ck]t|nov|de[cz]"
-    r"|ene|abr|ago|dic|f[ée]v|ao[uû]|avr|juin|juil|gen|mag|giu|lug|ott|set|out|fev)[a-zé]*\.?"
+    r"(?i:jan|feb|m(?:a|ä)r|apr|ma[iy]|jun|jul|aug|sep|o[ck]t|nov|de[cz]"
+    r"|ene|abr|ago|dic|f(?:e|é)v|ao(?:u|û)|avr|juin|juil|gen|mag|giu|lug|ott|set|out|fev)"
+    r"(?:[a-z]|é)*\.?"
 )
 _DATE = (
     r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2}"

@@ -12,11 +12,12 @@ from axonflow_core.policy.rules import Action, Severity
 
 _DASH = "(?:-|\u2010|\u2013)"
 _DASHED = rf"\d{{3}}{_DASH}\d{{2}}{_DASH}\d{{4}}"
-_NINE = rf"\d{{3}}{SEPARATOR}?\d{{2}}{SEPARATOR}?\d{{4}}"
+_NINE = rf"\d{{3}}{SEPARATOR}{{0,3}}\d{{2}}{SEPARATOR}{{0,3}}\d{{4}}"
 _NINE_FROM_9 = rf"9\d\d{SEPARATOR}?\d{{2}}{SEPARATOR}?\d{{4}}"
 _SSN_LABELS = (
     r"\bssn|_ssn|(?-i:[a-z](?:SSN|Ssn))|s\.s\.n\.|\bss ?(?:#|no\b|num)"
     r"|soc(?:ial)?[\W_]{0,2}sec(?:urity)?|seguro[\W_]social|s[ée]curit[ée][\W_]sociale"
+    r"|社会(?:保障|安全)号"
 )
 _ITIN_LABELS = r"\bitin\b|_itin\b|\bitin_|(?:individual[\W_])?taxpayer[\W_](?:id|identification)"
 _is_ssn_said = words_before(_SSN_LABELS, 100)
