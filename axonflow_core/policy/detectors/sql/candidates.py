@@ -66,8 +66,9 @@ _FOREIGN = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _QUERY = 1_000
-"""Bytes before `union` in which the query that it belongs to begins."""
+"""Bytes before a candidate in which the query that it belongs to begins."""
 _SELECT = re.compile(rb"select", re.IGNORECASE)
+_CHANGES = re.compile(rb"\bupdate\s+\S+\s+set\b|\bdelete\s+from\b")
 
 
 def joins_foreign(data: bytes, start: int, end: int) -> tuple[int, int] | None:
@@ -75,9 +76,15 @@ def joins_foreign(data: bytes, start: int, end: int) -> tuple[int, int] | None:
     two queries of reports are often joined."""
     selected = _SELECT.search(data, start)
     behind = end if selected is None else selected.end()
+    is_foreign = outside_query(data, start, end) or _FOREIGN.match(data, behind)
+    return (start, end) if is_foreign else None
+
+
+def outside_query(data: bytes, start: int, end: int) -> tuple[int, int] | None:
+    """The candidate, if no query begins before it, of which it could be a part."""
     before = data[max(0, start - _QUERY) : start].lower()
     is_query = b"select" in before and b"from" in before
-    return (start, end) if not is_query or _FOREIGN.match(data, behind) else None
+    return None if is_query or _CHANGES.search(before) else (start, end)
 
 
 _ABOUT_QUERIES = re.compile(

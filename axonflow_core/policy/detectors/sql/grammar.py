@@ -28,7 +28,8 @@ CATALOGS = (
 """Tables of users and their rights, and of tables, as no report is made from."""
 PROBES = (
     r"(?:ascii|substr(?:ing)?|mid|char_length|iif|isnull|ifnull|elt|user_name|system_user|load_file"
-    r"|extractvalue|updatexml|sleep|benchmark|pg_sleep|json_keys|make_set|soundex|find_in_set)"
+    r"|extractvalue|updatexml|sleep|benchmark|pg_sleep|json_keys|make_set|soundex|find_in_set"
+    r"|query_to_xml|database_to_xml|lo_import|pg_read_file)"
 )
 """Functions with which an attacker asks the database about itself."""
 COMMON = (

@@ -18,6 +18,7 @@ from axonflow_core.policy.detectors.sql.candidates import (
     joins_constants,
     joins_foreign,
     of_a_thing,
+    outside_query,
     same_name,
 )
 from axonflow_core.policy.detectors.sql.grammar import (
@@ -37,12 +38,13 @@ from axonflow_core.policy.detectors.sql.grammar import (
 INJECTIONS = (
     # ── a second query joined to the first ──
     Kind(
-        hint=r"union[\s+(-]*(?:all|distinct|select)",
+        hint=r"union[\s+(-]*(?:all|distinct|select|values|table)",
         pattern=(
             rf"union[\s+(-]*(?:(?:all|distinct(?:row)?)[\s+(-]*select\b[\s+(]*"
             rf"|select[\s+(]*(?:null\b|[-+~!(\d'\"@*$`\\]|{NAME}{S}[,(|]|{NAME}{B}(?:from|as)\b"
             rf"|{END}))"
             rf"|['\")\d]{S}union[\s+(-]*select\b|union{S}[(][\s+(]*select\b"
+            rf"|['\")\d]{S}union{B}(?:all{B})?(?:values{S}(?:row{S})?[(]|table{B}\w+{S}{END})"
         ),
         accept=joins_foreign,
     ),
@@ -52,6 +54,7 @@ INJECTIONS = (
         pattern=(
             rf"{QUOTE}{JOINT}{BEFORE}(?:{NUMBER}{S}[)]*{S}{COMPARED}"
             rf"|{STRING}{S}[)]*{S}{COMPARED}|(?:\"\"|''){S}[-&^*+|/%]?{S}['\"]"
+            rf"|{NUMBER}(?:{S}[-+*/%]{S}{NUMBER})+{S}[=<>]|{NUMBER}{B}is{B}(?:not{B})?null\b"
             rf"|(?:true|false|null|{NUMBER}){S}[)]*{S}(?:{END}|;|limit{B}\d|{JOINT}\b))"
             rf"[^\s'\"]{{0,30}}['\"]?"
             rf"|(?:{QUOTE}|[)]){S}{JOINT}[\s+(]*['\"]\w{{1,8}}[^\w\s'\"=]{{1,3}}=[\s+(]*['\"]"
@@ -110,6 +113,16 @@ INJECTIONS = (
         pattern=rf"['\"]{S}\|\|{S}{NAME}\(",
         accept=behind_open_quote,
     ),
+    Kind(
+        hint=rf"(?:{JOINT}|[-+*/^])[\s+(!~-]*\({S}select\b",
+        pattern=rf"['\"][\s+)]*(?:{JOINT}|[-+*/^])[\s+(!~-]*\({S}select\b",
+        accept=behind_open_quote,
+    ),
+    Kind(
+        hint=rf"\d[\s+)]*{JOINT}[\s+(!~-]*\({S}select\b",
+        pattern=rf"\d[\s+)]*{JOINT}[\s+(!~-]*\({S}select\b",
+        accept=outside_query,
+    ),
     # ── probes: what a condition asks of the database ──
     Kind(
         hint=rf"{JOINT}[\s+(!~=\d<>-]*[a-z_]+\(|\(\s*select\b"
@@ -140,7 +153,7 @@ INJECTIONS = (
             r"|receive_message|generate_series[\s+]*\(\d|regexp_substring|make_set[\s+]*\(\d"
         ),
         pattern=(
-            rf"\bwait?for{B}(?:delay|time){S}\(?{S}['\"]\d"
+            rf"\bwait?for{B}(?:delay|time){S}\(?{S}['\"]\d|\bfrom{B}pg_sleep{S}\({S}\d"
             rf"|\bbenchmark{S}\({S}[\d.e]+{S},{S}\w+{S}\("
             rf"|\bdbms_(?:pipe[.]receive_message|lock[.]sleep){S}\("
             rf"|randomblob{S}\({S}\d{{7}}|\bgenerate_series{S}\({S}\d+{S},{S}\d{{6}}"
@@ -161,7 +174,8 @@ INJECTIONS = (
             r"extractvalue|updatexml|load_file|utl_(?:inaddr|http)|\bxp_\w|sp_oacreate|@@\w"
             r"|into[\s+]+(?:out|dump)file|floor\(rand|information_schema|concat(?:_ws)?\(0x"
             r"|\bcha?r\(\d|analyse|\belt\(|drithsx|dbms_|data[\s+]+infile|master\.\.|0x[\da-f]{12}"
-            r"|is_srvrolemember|serverproperty|current_setting|\bcopy[\s+]+\w+[\s+]+(?:from|to)\b"
+            r"|is_srvrolemember|serverproperty|current_setting"
+            r"|\bcopy[\s+]+(?:\w+|\([^()]{0,80}\))[\s+]+(?:from|to)\b|exp\(~"
         ),
         pattern=(
             rf"\b(?:extractvalue|updatexml){S}\({S}[\w@'\"]+{S},{S}(?:concat|0x|make_set)"
@@ -176,7 +190,8 @@ INJECTIONS = (
             rf"|\bis_srvrolemember{S}\(|\b(?:and|or|if|not)[\s+(]*(?:select{B})?serverproperty{S}\("
             rf"|['\"][\s+)]*select{B}[\w*,]+{B}from{B}information_schema\b"
             rf"|\bfrom{B}information_schema[.]\w+{S};?{S}(?:--|#)"
-            rf"|\bselect{B}current_setting{S}\(|\bcopy{B}\w+{B}(?:from|to){B}(?:program\b|'/etc/)"
+            rf"|\bselect{B}current_setting{S}\(|\bcopy{B}(?:\w+|\([^()]{{0,80}}\)){B}(?:from|to){B}"
+            rf"(?:program\b|'/etc/)|\bexp{S}\(~{S}\("
         ),
     ),
     # ── a statement behind the first ──
@@ -188,10 +203,11 @@ INJECTIONS = (
     Kind(
         hint=(
             rf";{S}(?:(?:drop|truncate|alter|exec|execute|shutdown|delete|declare|if|x?or)\b"
-            rf"|select{B}pg_sleep|waitfor)"
+            rf"|select{B}(?:pg_sleep|.{{0,60}}openrowset)|waitfor|attach{B}database)"
         ),
         pattern=(
-            rf";{S}drop{B}\w+{S}--|;{S}alter{B}(?:table|user|database)\b"
+            rf";{S}(?:drop|truncate){B}\w+{S}(?:--|#)|;{S}attach{B}database{B}['\"]"
+            rf"|;{S}select{B}[^;]{{0,60}}\bopenrowset{S}\(|;{S}alter{B}(?:table|user|database)\b"
             rf"|;{S}shutdown{S}(?:;|--|#|with{B}nowait)"
             rf"|;{S}exec(?:ute)?{S}\(?{S}(?:xp_|sp_|master|immediate\b|@)"
             rf"|;{S}exec{S}\({S}['\"][^'\"]*['\"]{S}[+|]"
@@ -228,11 +244,12 @@ INJECTIONS = (
         accept=ends_query,
     ),
     Kind(
-        hint=rf"(?:order|group){B}by{B}\w|like{B}char\(",
+        hint=rf"(?:order|group){B}by{B}\w|like{B}char\(|['\"][)]*{B}limit{B}\d",
         pattern=(
             rf"\border{B}by{B}\d+(?:{S},{S}\d+)*{S}{END}|\border{B}by{B}\d*,?(?:sleep|if{S}\()"
             rf"|\bgroup{B}by{B}[\w.,()*\s]+having{B}['\"]?\d|\b(?:or|and){B}{NAME}{B}like{B}char\("
             rf"|['\"\d][)]*{B}(?:order|group){B}by{B}[\w.,]+{S}{END}"
+            rf"|['\"][)]*{B}limit{B}\d+(?:(?:{B}offset{B}|{S},{S})\d+)?{S}{END}"
         ),
     ),
     Kind(
