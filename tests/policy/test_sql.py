@@ -202,6 +202,8 @@ def test_some_values_are_attacks_that_a_prompt_is_not(policy: Policy, value: str
         "user@example.com",
         "C++ and C#",
         "SELECT name FROM users WHERE city = 'Paris' OR city = 'Rome' ORDER BY name",
+        "WHERE status = 'open'",
+        "where id in (17, 18)",
         "if x == 'a' or y == 'b':\n    return x\n",
         "curl https://api.example.com/v1/users | jq .name",
         '{"sql": "select 1", "note": "a and b"}',

@@ -46,9 +46,9 @@ def _is_no_sentence(data: bytes, start: int, end: int) -> tuple[int, int] | None
 
 FRAGMENTS = (
     Kind(  # the condition alone: `or x=y`, `) and 1=0`, `admin' or 1`
-        hint=rf"\A[\s+)]*(?:{JOINT}|having|where)[\s\d+(!~@'\"-]",
+        hint=rf"\A[\s+)]*(?:{JOINT}|having)[\s\d+(!~@'\"-]",
         pattern=(
-            rf"\A[\s+)]*(?:{JOINT}|having|where)(?:{_OPERAND}{COMPARED}.*"
+            rf"\A[\s+)]*(?:{JOINT}|having)(?:{_OPERAND}{COMPARED}.*"
             rf"|[\s+(]+(?:(?:true|false|null)\b\W*\w*|not[\s+(]+(?:null|true|false|\d|exists).*"
             rf"|\(exists\b.*)"
             rf"|{_OPERAND}{_TAIL})\z"
