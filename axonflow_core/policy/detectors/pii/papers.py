@@ -12,8 +12,9 @@ from axonflow_core.policy.rules import Action, Severity
 
 _PASSPORT = r"[A-Za-z]{0,3}\d{6,9}|[A-Za-z]\d{2,3} ?\d{4,5}|[0-9A-Za-z]{9,10}"
 _PASSPORT_LABELS = (
-    r"passport|passeport|reisepass|pasaporte|passaporto|passaporte|paspoort|pasfoto-?nr|pass-?n(?:r|umm)"
-    r"|paszport|pasaport|hộ chiếu|паспорт|护照|護照|パスポート|여권|पासपोर्ट|جواز (?:ال)?سفر|דרכון"
+    r"passport|passeport|reisepass|pasaporte|passaporto|passaporte|paspoort|pasfoto-?nr"
+    r"|pass-?n(?:r|umm)|paszport|pasaport"
+    r"|hộ chiếu|паспорт|护照|護照|パスポート|여권|पासपोर्ट|جواز (?:ال)?سفر|דרכון"
 )
 _MIN_DIGITS = 4
 _DAY = re.compile(rb"(?:19|20)\d\d([-/.]?)(?:0\d|1[0-2])\1[0-3]\d")
