@@ -69,6 +69,42 @@ def test_a_card_is_found_in_the_groups_that_people_write(policy: Policy, number:
     assert found(policy, f"take {number}.") == [("payment_card", number)]
 
 
+@pytest.mark.parametrize("emphasis", ["_", "__", "___"])
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [
+        ("4242 4242 4242 4242", "payment_card"),
+        ("4242424242424242", "payment_card"),
+        ("GB29 NWBK 6016 1331 9268 19", "iban"),
+        ("123-45-6789", "us_ssn"),
+        ("2345 6789 0124", "in_aadhaar"),
+        ("ABCPE1234F", "in_pan"),
+        ("85.07.30-033.28", "be_nn"),
+        ("192.168.10.77", "ip_address"),
+        ("2001:db8::8a2e:370", "ip_address"),
+        ("00:1b:44:11:3a:b7", "mac_address"),
+        ("+44 20 7946 0018", "phone"),
+        ("(212) 555-0123", "phone"),
+    ],
+)
+def test_a_number_is_found_within_the_emphasis_of_markdown(
+    policy: Policy, number: str, kind: str, emphasis: str
+) -> None:
+    assert (kind, number) in found(policy, f"it is {emphasis}{number}{emphasis}, she says")
+    assert (kind, number) in found(policy, f"{emphasis}it is {number}{emphasis}")
+
+
+@pytest.mark.parametrize("number", ["9405 5450 0915 3324 3856 46", "9405 5798 8638 4559 5630 02"])
+def test_the_number_of_a_parcel_has_no_card_in_its_middle(policy: Policy, number: str) -> None:
+    assert found(policy, number) == []
+    assert dict(found(policy, f"{number.partition(' ')[2]} is a card"))["payment_card"]
+
+
+def test_two_numbers_in_a_row_of_a_table_are_no_card(policy: Policy) -> None:
+    assert found(policy, "14406\t49508363\t24752897\t17") == []
+    assert found(policy, "49508363 24752897") == [("payment_card", "49508363 24752897")]
+
+
 @pytest.mark.parametrize("number", ["4222222222222", "630427373398", "060426070011"])
 def test_a_card_whose_length_is_that_of_other_numbers_wants_a_word_for_it(
     policy: Policy, number: str

@@ -9,10 +9,15 @@ from importlib import import_module
 from typing import Any
 
 from axonflow_core.errors import ConfigError
+from axonflow_core.policy.detectors.detector import Accept
 
 SEPARATOR = "(?:[\\s.-]|‐|–)"
 """What stands between the groups of a number, as RE2 and `re` understand it. NFKC makes a blank of
 every other one, and a hyphen of the one that does not break."""
+BEGINS, ENDS = r"\b_{0,3}", r"_{0,3}\b"
+"""Where a number begins and ends: at the edge of a word, and within Markdown's emphasis, which is
+no part of it (`bare`)."""
+_EMPHASIS = ord("_")
 _NOT_A_DIGIT = bytes(byte for byte in range(256) if byte not in b"0123456789")
 _BEFORE = re.compile(rb"\d[.-]?\Z")
 _BEHIND = re.compile(rb"[.-]?\d")
@@ -27,7 +32,20 @@ _DOUBLED = bytes.maketrans(b"0123456789", b"0246813579")
 """Digit -> the sum of the digits of its double."""
 _VALUE_OF_DIGIT = bytes.maketrans(b"0123456789", bytes(range(10)))
 _MODULO_10 = bytes(byte % 10 for byte in range(256))
-_RUN = re.compile(rb"\b\d{7,}\b")
+_RUN = re.compile(rb"\b_{0,3}(\d{7,})_{0,3}\b")
+
+
+def bare(accept: Accept) -> Accept:
+    """`accept` of candidates without the emphasis that they stand in: `_4111 1111 1111 1111_`."""
+
+    def accept_bare(data: bytes, start: int, end: int) -> tuple[int, int] | None:
+        while data[start] == _EMPHASIS:
+            start += 1
+        while data[end - 1] == _EMPHASIS:
+            end -= 1
+        return accept(data, start, end)
+
+    return accept_bare
 
 
 def digits(data: bytes, start: int, end: int) -> bytes:
@@ -71,7 +89,7 @@ def luhn_runs(data: bytes, least: int, most: int) -> Sequence[tuple[int, int]]:
     """
     by_length: dict[int, list[int]] = {}
     for match in _RUN.finditer(data):
-        start, end = match.span()
+        start, end = match.span(1)
         if least <= end - start <= most:
             by_length.setdefault(end - start, []).append(start)
     return sorted(

@@ -7,7 +7,14 @@ from collections.abc import Mapping
 from functools import cache
 
 from axonflow_core.policy.detectors.detector import Detector
-from axonflow_core.policy.detectors.numbers import digits, is_part_of_longer, is_valid, standard
+from axonflow_core.policy.detectors.numbers import (
+    BEGINS,
+    bare,
+    digits,
+    is_part_of_longer,
+    is_valid,
+    standard,
+)
 from axonflow_core.policy.detectors.pii.hints import ADDRESS, CODE, SEVEN_DIGITS
 from axonflow_core.policy.detectors.pii.labels import behind, start_of, words_before
 from axonflow_core.policy.rules import Action, Severity
@@ -22,7 +29,7 @@ COUNTRIES = (
 """Those with IBANs, so that few other words are candidates. Source: as of their lengths."""
 _COUNTRY = "|".join(COUNTRIES.split())
 _IBAN = (
-    rf"\b(?:(?i:{_COUNTRY})|(?:{_COUNTRY})[\s.-])\d\d[\s.-]?[0-9A-Za-z]{{4}}"
+    rf"{BEGINS}(?:(?i:{_COUNTRY})|(?:{_COUNTRY})[\s.-])\d\d[\s.-]?[0-9A-Za-z]{{4}}"
     r"(?:[\s.-]?[0-9A-Za-z]){7}"
 )
 """The beginning of an IBAN, as long as the shortest one."""
@@ -47,7 +54,7 @@ def _shapes() -> Mapping[bytes, re.Pattern[bytes]]:
 
 
 def _shape(length: int) -> re.Pattern[bytes]:
-    return re.compile(rb"[A-Za-z](?:[\s.-]?[0-9A-Za-z]){%d}(?![0-9A-Za-z_])" % (length - 1))
+    return re.compile(rb"[A-Za-z](?:[\s.-]?[0-9A-Za-z]){%d}(?!_{0,3}[0-9A-Za-z])" % (length - 1))
 
 
 def _iban(data: bytes, start: int, end: int) -> tuple[int, int] | None:
@@ -113,7 +120,7 @@ DETECTORS = (
         description="The text holds the number of a bank account (IBAN, personal data).",
         pattern=_IBAN,
         hint=CODE,
-        accept=_iban,
+        accept=bare(_iban),
         load=_shapes,
     ),
     Detector(
@@ -124,7 +131,7 @@ DETECTORS = (
         description="The text holds the number of a bank account (personal data).",
         pattern=rf"{behind(_ACCOUNT_LABELS, _ACCOUNT)}|{behind('bank', _WITH_ROUTING)}",
         hint=SEVEN_DIGITS,
-        accept=_account,
+        accept=bare(_account),
         load=lambda: standard("us.rtn"),
     ),
     Detector(

@@ -12,7 +12,10 @@ import re
 
 from axonflow_core.policy.detectors.detector import Detector
 from axonflow_core.policy.detectors.numbers import (
+    BEGINS,
+    ENDS,
     SEPARATOR,
+    bare,
     digits,
     is_part_of_longer,
     luhn,
@@ -81,9 +84,15 @@ def _card(data: bytes, start: int, end: int) -> tuple[int, int] | None:
         is_even = len(set(_NOT_DIGITS.findall(data, start, end))) == 1
         networks = _NARROW if shape == (4, 4, 4, 4) else _ANY
         if is_even and shape in _GROUPS and _is_card(data, start, end, networks):
-            is_one = is_apart(data, start, end, others=1) or _has_word(data, start)
+            is_one = _is_apart(data, start, end, shape) or _has_word(data, start)
             return (start, end) if is_one else None
     return None
+
+
+def _is_apart(data: bytes, start: int, end: int, shape: tuple[int, ...]) -> bool:
+    """Whether the groups are from no table and no longer row of numbers."""
+    is_in_table = max(shape) > 7 and b"\t" in data[start:end]
+    return not is_in_table and is_apart(data, start, end, others=1 if len(shape) < 5 else 0)
 
 
 def _is_card(data: bytes, start: int, end: int, networks: re.Pattern[bytes]) -> bool:
@@ -103,12 +112,12 @@ DETECTORS = (
         action=Action.BLOCK,
         severity=Severity.CRITICAL,
         description="The text holds the number of a payment card (personal data).",
-        pattern=rf"\b(?:\d{{4}}{_S}\d{{4}}{_S}\d{{4}}{_S}\d{{4}}{_S}\d{{1,3}}"
+        pattern=rf"{BEGINS}(?:\d{{4}}{_S}\d{{4}}{_S}\d{{4}}{_S}\d{{4}}{_S}\d{{1,3}}"
         rf"|\d{{4}}{_S}(?:\d{{4}}{_S}\d{{4}}{_S}\d{{1,7}}|\d{{4}}{_S}\d{{5}}|\d{{6}}{_S}\d{{4,5}})"
         rf"|\d{{4}}{_S}\d{{3}}{_S}\d{{3}}{_S}\d{{3}}"
-        rf"|\d{{6}}{_S}\d{{10}}(?:\d{{3}})?|\d{{8}}{_S}\d{{8}})\b",
+        rf"|\d{{6}}{_S}\d{{10}}(?:\d{{3}})?|\d{{8}}{_S}\d{{8}}){ENDS}",
         hint=NINE_DIGITS,
-        accept=_card,
+        accept=bare(_card),
         cost_us=9,
         more=lambda data: luhn_runs(data, 12, 19),
         overlaps=True,

@@ -6,6 +6,7 @@ import re
 from ipaddress import AddressValueError, IPv6Address
 
 from axonflow_core.policy.detectors.detector import Detector
+from axonflow_core.policy.detectors.numbers import BEGINS, ENDS, bare
 from axonflow_core.policy.detectors.pii.hints import ADDRESS
 from axonflow_core.policy.detectors.pii.labels import words_before
 from axonflow_core.policy.rules import Action, Severity
@@ -45,7 +46,7 @@ def _email(data: bytes, start: int, end: int) -> tuple[int, int] | None:
 # ── IP ────────────────────────────────────────────────────────────────────────────────────────────
 
 _IS_JOINED_BEFORE = re.compile(rb"-\Z|[A-Za-z]/\Z")
-_IS_JOINED_BEHIND = re.compile(rb"[.-]?\w")
+_IS_JOINED_BEHIND = re.compile(rb"[.-]?_{0,3}[0-9A-Za-z]")
 _IS_IN_ROW_BEFORE = re.compile(rb"(?<![0-9.])[0-9]*\.[0-9]+[ ,]\Z")
 _IS_IN_ROW_BEHIND = re.compile(rb"[ ,]?-?\.?[0-9]")
 """In a row of decimal numbers, as in the paths of SVG: `2.12 3.51.98.32 2.03`."""
@@ -91,7 +92,7 @@ def _is_joined(data: bytes, start: int, end: int) -> bool:
     return is_part is not None or is_in_row is not None
 
 
-_IS_HEX_JOINED_BEHIND = re.compile(rb"[\w:]|\.\w")
+_IS_HEX_JOINED_BEHIND = re.compile(rb":|\.?_{0,3}[0-9A-Za-z]")
 
 
 def _ipv6(data: bytes, start: int, end: int) -> tuple[int, int] | None:
@@ -120,7 +121,7 @@ def _address(data: bytes, start: int, end: int) -> tuple[int, int] | None:
     return (_ipv6 if b":" in data[start:end] else _ipv4)(data, start, end)
 
 
-_APART = r"(?:\A|[^\w.:]|[^0-9A-Fa-f:]:|[G-Zg-z_]\w*:)"
+_APART = r"(?:\A:?|[^\w.:]|\b_{1,3}|[^0-9A-Fa-f:]:|[G-Zg-z_]\w*:)"
 """Before an address; a word with a colon, `node:`, is no group of one."""
 _FIRST = r"(?:12[0-689]|1[013-9]\d|[1-9]\d?|[2-9]\d\d)"
 _OCTET = r"\d{1,3}"
@@ -139,10 +140,9 @@ _IPV6 = (
 
 # ── hardware ──────────────────────────────────────────────────────────────────────────────────────
 
-_MAC = (
-    r"\b(?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}\b|\b(?:[0-9A-Fa-f]{2}-){5}[0-9A-Fa-f]{2}\b"
-    r"|\b(?:[0-9a-f]{4}\.){2}[0-9a-f]{0,3}[a-f][0-9a-f]{0,3}\b"
-)
+_BYTE = "[0-9A-Fa-f]{2}"
+_IN_FOURS = r"(?:[0-9a-f]{4}\.){2}[0-9a-f]{0,3}[a-f][0-9a-f]{0,3}"
+_MAC = rf"{BEGINS}(?:(?:{_BYTE}:){{5}}{_BYTE}|(?:{_BYTE}-){{5}}{_BYTE}|{_IN_FOURS}){ENDS}"
 
 
 def _mac(data: bytes, start: int, end: int) -> tuple[int, int] | None:
@@ -153,7 +153,7 @@ def _mac(data: bytes, start: int, end: int) -> tuple[int, int] | None:
 
 
 _IS_MAC_JOINED = re.compile(rb"\.\Z|[0-9A-Fa-f][:-]\Z")
-_IS_MAC_JOINED_BEHIND = re.compile(rb"[:.-]?\w")
+_IS_MAC_JOINED_BEHIND = re.compile(rb"[:.-]?_{0,3}[0-9A-Za-z]")
 
 DETECTORS = (
     Detector(
@@ -174,7 +174,7 @@ DETECTORS = (
         description="The text holds an IP address (personal data).",
         pattern=rf"{_APART}(?:{_IPV4}|{_IPV6})",
         hint=ADDRESS,
-        accept=_address,
+        accept=bare(_address),
         cost_us=6,
     ),
     Detector(
@@ -185,6 +185,6 @@ DETECTORS = (
         description="The text holds the hardware address of a machine (personal data).",
         pattern=_MAC,
         hint=ADDRESS,
-        accept=_mac,
+        accept=bare(_mac),
     ),
 )

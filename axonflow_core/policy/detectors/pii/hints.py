@@ -9,7 +9,7 @@ SEVEN_DIGITS = rf"\d{_REST}{{6}}"
 NINE_DIGITS = rf"\d{_REST}{{8}}"
 """As before, and rarer: a date has no more than eight."""
 CODE = (
-    r"\b(?:[A-Za-z]{2}|[A-Z]{2}[\s.-])\d\d[\s.-]?[0-9A-Za-z]{4}"  # an IBAN
+    r"(?:\b|_)(?:[A-Za-z]{2}|[A-Z]{2}[\s.-])\d\d[\s.-]?[0-9A-Za-z]{4}"  # an IBAN
     r"|[A-Za-z]{2} ?\d{2} ?\d{2} ?\d{2} ?[A-Da-d]"
     r"|[A-Za-z]{5}\d{4}[A-Za-z]|[A-Za-z]{6}\d{2}[A-Za-z]\d{2}|[A-Z]{4}\d{6}[HM]"
     r"|\d{7}[ -]?[A-Za-z]|\d{6}[-+A-FU-Y]\d{3}"

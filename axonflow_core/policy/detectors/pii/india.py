@@ -6,7 +6,10 @@ import re
 
 from axonflow_core.policy.detectors.detector import Detector
 from axonflow_core.policy.detectors.numbers import (
+    BEGINS,
+    ENDS,
     SEPARATOR,
+    bare,
     digits,
     is_part_of_longer,
     standard,
@@ -65,9 +68,9 @@ DETECTORS = (
         action=Action.BLOCK,
         severity=Severity.CRITICAL,
         description="The text holds an Indian Aadhaar number (personal data).",
-        pattern=rf"\b{_BARE}\b|{behind(_AADHAAR_LABELS, _TWELVE)}",
+        pattern=f"{BEGINS}{_BARE}{ENDS}|{behind(_AADHAAR_LABELS, _TWELVE)}",
         hint=NINE_DIGITS,
-        accept=_aadhaar,
+        accept=bare(_aadhaar),
         load=lambda: standard("verhoeff"),
         overlaps=True,
     ),
@@ -77,8 +80,8 @@ DETECTORS = (
         action=Action.BLOCK,
         severity=Severity.CRITICAL,
         description="The text holds an Indian permanent account number (PAN, personal data).",
-        pattern=rf"\b{_PAN}\b",
+        pattern=f"{BEGINS}{_PAN}{ENDS}",
         hint=CODE,
-        accept=_pan,
+        accept=bare(_pan),
     ),
 )

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import cache
 
 from axonflow_core.policy.detectors.detector import Accept
+from axonflow_core.policy.detectors.numbers import ENDS, bare
 from axonflow_core.policy.patterns import Look, compiled, looking
 
 _GAP = r"[\W_]{0,6}(?:[A-Za-z]{1,12}[\W_]{1,6}){0,3}"
@@ -18,7 +19,7 @@ _GAP = r"[\W_]{0,6}(?:[A-Za-z]{1,12}[\W_]{1,6}){0,3}"
 
 def behind(labels: str, value: str) -> str:
     """The RE2 pattern of a value with its label before it. `labels` are found in any case."""
-    return rf"(?i:{labels}){_GAP}(?:{value})\b"
+    return rf"(?i:{labels}){_GAP}(?:{value}){ENDS}"
 
 
 def start_of(value: str) -> Callable[[bytes, int, int], int]:
@@ -37,7 +38,7 @@ def start_of(value: str) -> Callable[[bytes, int, int], int]:
 def labelled(value: str, accept: Accept) -> Accept:
     """`accept` of the value alone, for candidates that begin with a label."""
     begin = start_of(value)
-    return lambda data, start, end: accept(data, begin(data, start, end), end)
+    return bare(lambda data, start, end: accept(data, begin(data, start, end), end))
 
 
 def words_before(words: str, reach: int = 60) -> Callable[[bytes, int], bool]:

@@ -10,7 +10,14 @@ from collections.abc import Iterator
 
 from axonflow_core.frozen import frozen
 from axonflow_core.policy.detectors.detector import Accept, Detector
-from axonflow_core.policy.detectors.numbers import is_part_of_longer, is_valid, standard
+from axonflow_core.policy.detectors.numbers import (
+    BEGINS,
+    ENDS,
+    bare,
+    is_part_of_longer,
+    is_valid,
+    standard,
+)
 from axonflow_core.policy.detectors.pii.hints import CODE, NINE_DIGITS
 from axonflow_core.policy.detectors.pii.labels import behind, start_of
 from axonflow_core.policy.rules import Action, Severity
@@ -43,7 +50,7 @@ class National:
             description=f"The text holds {self.name} (personal data).",
             pattern="|".join(self._patterns()),
             hint=self.hint if self.plain else _LABELS,
-            accept=_valid(self.module, "|".join(filter(None, (self.shape, self.plain)))),
+            accept=bare(_valid(self.module, "|".join(filter(None, (self.shape, self.plain))))),
             cost_us=12,
             load=lambda: standard(self.module),
         )
@@ -52,7 +59,7 @@ class National:
         if self.labels:
             yield behind(self.labels, f"(?i:{self.shape})")
         if self.plain:
-            yield rf"\b(?:{self.plain})\b"
+            yield f"{BEGINS}(?:{self.plain}){ENDS}"
 
 
 def _valid(module: str, shape: str) -> Accept:
@@ -314,10 +321,10 @@ DETECTORS = (
         action=Action.BLOCK,
         severity=Severity.HIGH,
         description="The text holds a British national insurance number (personal data).",
-        pattern=rf"\b{_NINO}\b|"
+        pattern=f"{BEGINS}{_NINO}{ENDS}|"
         + behind(r"\bnino\b|\bni[\W_]n|national insurance", f"(?i:{_NINO})"),
         hint=CODE,
-        accept=_nino,
+        accept=bare(_nino),
     ),
     Detector(
         type="sg_nric",
@@ -325,8 +332,8 @@ DETECTORS = (
         action=Action.BLOCK,
         severity=Severity.HIGH,
         description="The text holds a Singaporean identity number (NRIC, FIN; personal data).",
-        pattern=rf"\b{_NRIC}\b|" + behind(r"\bnric\b|\bfin\b", f"(?i:{_NRIC})"),
+        pattern=f"{BEGINS}{_NRIC}{ENDS}|" + behind(r"\bnric\b|\bfin\b", f"(?i:{_NRIC})"),
         hint=CODE,
-        accept=_nric,
+        accept=bare(_nric),
     ),
 )

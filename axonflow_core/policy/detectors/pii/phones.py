@@ -15,7 +15,14 @@ from itertools import accumulate, islice
 from typing import NamedTuple
 
 from axonflow_core.policy.detectors.detector import Detector
-from axonflow_core.policy.detectors.numbers import digits, groups_before, groups_behind
+from axonflow_core.policy.detectors.numbers import (
+    BEGINS,
+    ENDS,
+    bare,
+    digits,
+    groups_before,
+    groups_behind,
+)
 from axonflow_core.policy.detectors.pii.dialling import Sizes, plans
 from axonflow_core.policy.detectors.pii.hints import SEVEN_DIGITS
 from axonflow_core.policy.detectors.pii.labels import behind
@@ -40,15 +47,15 @@ _WITH_COUNTRY = rf"\+\(?\d{_REST}{{6,17}}"
 _WITH_AREA = rf"(?:\b\d{{1,2}} ?)?\(\d{{1,5}}\){_REST}{{4,12}}"
 _S = r"[ \t.()/-]"
 _WITH_PREFIX = (
-    rf"\b0(?:\d{{2,5}}{_S}{{1,3}}\d{{2,9}}"
+    rf"{BEGINS}0(?:\d{{2,5}}{_S}{{1,3}}\d{{2,9}}"
     rf"|\d[ \t()]{_S}{{0,2}}(?:\d{{2,4}}{_S}{{1,3}}\d{{2,9}}|\d{{5,9}})"
     rf"|\d[./-]{_S}{{0,2}}(?:\d{{3,4}}{_S}{{1,3}}\d{{2,9}}|\d{{5,9}})"
     rf"|\d[./-]\d\d[./-]\d\d)(?:{_S}{{1,3}}\d{{2,9}}){{0,3}}"
 )
 """Neither the end of a date, as in `2024-06-01 12 …`, nor the beginning of a time: each line of a
 log has them."""
-_NORTH_AMERICAN = r"\b(?:(?:1|001)[ .-])?[2-9]\d\d[ .-][2-9]\d\d[ .-]\d{4}"
-_PLAIN = r"\b\d{1,3}(?: \d{2,4}){2,4}"
+_NORTH_AMERICAN = rf"{BEGINS}(?:(?:1|001)[ .-])?[2-9]\d\d[ .-][2-9]\d\d[ .-]\d{{4}}"
+_PLAIN = rf"{BEGINS}\d{{1,3}}(?: \d{{2,4}}){{2,4}}"
 _WITH_LABEL_BEHIND = rf"\b\d{{2,15}}(?:[ .-]\d{{2,9}}){{0,4}}{_LABELS_BEHIND}"
 _MIN_DIGITS, _MAX_DIGITS = 7, 15
 _MOST_WAYS = 4
@@ -58,8 +65,8 @@ _EXTENSION = re.compile(rb" ?(?:x|ext\.?) ?\d{1,6}\b")
 _EXTENDED = re.compile(rb"(?<=\d)x\d+")
 _BLANKED = bytes(byte if byte in b"0123456789" else ord(" ") for byte in range(256))
 _JOINED_BEFORE = re.compile(rb"[0-9A-Za-z_][./-]\Z|\.\Z")
-_JOINED_BEHIND = re.compile(rb"\w|[./:-]\d|:[A-Fa-f]")
-_JOINED_BEHIND_COUNTRY = re.compile(rb"\w|[.-]\d")
+_JOINED_BEHIND = re.compile(rb"_{0,3}[0-9A-Za-z]|[./:-]\d|:[A-Fa-f]")
+_JOINED_BEHIND_COUNTRY = re.compile(rb"_{0,3}[0-9A-Za-z]|[.-]\d")
 """A number with its country may stand before another number, or a port."""
 _IS_IN_ROW = re.compile(rb"(?:\d|\b[0-9A-Fa-f]{2}) \Z")
 _IS_IN_ROW_OF_BYTES = re.compile(rb" {1,2}[0-9A-Fa-f]{2}\b")
@@ -303,9 +310,9 @@ DETECTORS = (
         severity=Severity.MEDIUM,
         description="The text holds a telephone number (personal data).",
         pattern=behind(_LABELS, rf"{_ANY}(?:x\d+)?"),
-        others=tuple("|".join(rf"{way}(?:x\d+)?\b" for way in ways) for ways in _WAYS),
+        others=tuple("|".join(rf"{way}(?:x\d+)?{ENDS}" for way in ways) for ways in _WAYS),
         hint=SEVEN_DIGITS,
-        accept=_phone,
+        accept=bare(_phone),
         cost_us=12,
         load=plans,
     ),

@@ -20,17 +20,18 @@ def is_apart(data: bytes, start: int, end: int, *, others: int) -> bool:
     """Whether a number in groups is not from the middle of a row of numbers. It is apart where its
     groups are parted by something else than blanks, and where on either side stand other numbers,
     groups of other sizes, or no more than so many `others`: the year before a card, the security
-    code behind it."""
+    code behind it. A parcel's number has groups of four and ends in one of two."""
     if data[start:end].translate(None, b"0123456789 \t\r\n"):
         return True
     before, behind = groups_before(data, start), groups_behind(data, end)
-    return _are_apart(before, before[-1:], others) and _are_apart(behind, behind[:1], others)
+    row = [*_rest(before, before[-1:]), *_rest(behind, behind[:1])]
+    return len(row) <= others or all(len(group) != 4 for group in row)
 
 
-def _are_apart(groups: Sequence[bytes], nearest: Sequence[bytes], others: int) -> bool:
+def _rest(groups: Sequence[bytes], nearest: Sequence[bytes]) -> Sequence[bytes]:
+    """The groups on one side, unless they are others' whatever stands on the other one."""
     is_large = any(len(group) > 4 for group in nearest)
-    is_other = is_large or all(len(group) != 4 for group in groups)
-    return len(groups) <= others or is_other or are_numbers(groups)
+    return () if is_large or are_numbers(groups) else groups
 
 
 def are_numbers(groups: Sequence[bytes]) -> bool:

@@ -5,7 +5,14 @@ from __future__ import annotations
 import re
 
 from axonflow_core.policy.detectors.detector import Detector
-from axonflow_core.policy.detectors.numbers import SEPARATOR, digits, is_part_of_longer
+from axonflow_core.policy.detectors.numbers import (
+    BEGINS,
+    ENDS,
+    SEPARATOR,
+    bare,
+    digits,
+    is_part_of_longer,
+)
 from axonflow_core.policy.detectors.pii.hints import NINE_DIGITS
 from axonflow_core.policy.detectors.pii.labels import behind, start_of, words_before
 from axonflow_core.policy.rules import Action, Severity
@@ -56,10 +63,10 @@ DETECTORS = (
         action=Action.BLOCK,
         severity=Severity.CRITICAL,
         description="The text holds a US social security number (SSN).",
-        pattern=rf"\b{_DASHED}\b|{behind(_SSN_LABELS, _NINE)}"
-        r"|\b(?:\d{3} \d{2} \d{4}|\d{3}\.\d{2}\.\d{4})\b",
+        pattern=rf"{BEGINS}{_DASHED}{ENDS}|{behind(_SSN_LABELS, _NINE)}"
+        rf"|{BEGINS}(?:\d{{3}} \d{{2}} \d{{4}}|\d{{3}}\.\d{{2}}\.\d{{4}}){ENDS}",
         hint=NINE_DIGITS,
-        accept=_ssn,
+        accept=bare(_ssn),
     ),
     Detector(
         type="us_itin",
@@ -67,9 +74,9 @@ DETECTORS = (
         action=Action.BLOCK,
         severity=Severity.CRITICAL,
         description="The text holds a US taxpayer identification number (ITIN, personal data).",
-        pattern=rf"\b9\d\d{_DASH}\d\d{_DASH}\d{{4}}\b"
+        pattern=rf"{BEGINS}9\d\d{_DASH}\d\d{_DASH}\d{{4}}{ENDS}"
         rf"|{behind(_ITIN_LABELS, _NINE_FROM_9)}",
         hint=NINE_DIGITS,
-        accept=_itin,
+        accept=bare(_itin),
     ),
 )
