@@ -24,8 +24,16 @@ class EngineDatabase:
     """Where the engine keeps its own."""
 
     def __init__(self, url: str | None, audit_url: str) -> None:
-        """`url` is what the configuration says; None puts it beside the audit's."""
-        path = path_of(audit_url if url is None else url)
+        """`url` is what the configuration says; None puts it beside the audit's. `ConfigError` for
+        a file beside an audit on a server: whoever shares that would run plans on a file of its
+        own, and each the same ones."""
+        audit, path = path_of(audit_url), path_of(url or audit_url)
+        if path is not None and audit is None:
+            raise ConfigError(
+                "`plans.url` is a file of SQLite, which has one executor, and `audit.url` is a "
+                "server, which many share",
+                hint="leave `plans.url` out: the engine then has a schema in the audit's database",
+            )
         if url is None and path is not None:
             path = path.with_name(f"{path.stem}-plans.db")
         self.path = path
@@ -35,7 +43,9 @@ class EngineDatabase:
         self.url = _of_server(url or audit_url) if path is None else f"sqlite:///{path}"
         self.executor = new_id("x") if path is None else ONE
         """The id of the executor that this process is."""
-        self._lock: int | None = None
+        self._files = () if path is None or audit is None else (audit, path)
+        """Those that have one executor."""
+        self._locks: list[int] = []
 
     def engine(self) -> Engine | None:
         """How the file is opened; None on a server, where DBOS opens its connections itself.
@@ -57,26 +67,24 @@ class EngineDatabase:
         return engine
 
     def enter(self) -> None:
-        """Be the executor of a file. `ConfigError` where another is."""
-        if self.path is None:
-            return
-        lock = self.path.with_name(f"{self.path.name}.lock")
-        self._lock = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        """Be the executor of these files. `ConfigError` where another is."""
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            for file in self._files:
+                lock = file.with_name(f"{file.name}.plans.lock")
+                self._locks.append(os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+                fcntl.flock(self._locks[-1], fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             self.leave()
             raise ConfigError(
-                f"another process runs the plans of {self.path}: a file has one executor",
+                f"another process runs the plans of {file}: a file has one executor",
                 hint="stop the other, serve with one worker, or put the audit on PostgreSQL, which "
                 "many share",
             ) from None
 
     def leave(self) -> None:
         """Let another be it."""
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        while self._locks:
+            os.close(self._locks.pop())
 
 
 def _of_server(url: str) -> str:

@@ -38,3 +38,9 @@ def test_the_engine_keeps_its_own_beside_the_audit(
     database = EngineDatabase(url, audit)
     assert (database.url, database.schema) == (expected, schema)
     assert (database.executor == "local") is (schema is None)
+
+
+def test_a_file_of_the_engine_is_not_put_beside_an_audit_that_many_share() -> None:
+    with pytest.raises(ConfigError, match=r"`plans.url` is a file of SQLite") as refused:
+        EngineDatabase("sqlite:///c.db", "postgresql://h/d")
+    assert "leave `plans.url` out" in str(refused.value.hint)

@@ -81,6 +81,19 @@ async def test_a_second_executor_of_a_file_is_refused(tmp_path: Path) -> None:
     database.leave()
 
 
+async def test_an_audit_and_an_engines_file_have_one_executor_each(tmp_path: Path) -> None:
+    audit, own = file_in(tmp_path), f"sqlite:///{tmp_path}/engine.db"
+    first = EngineDatabase(own, audit)
+    first.enter()
+    for other in (EngineDatabase(None, audit), EngineDatabase(own, f"sqlite:///{tmp_path}/b.db")):
+        with pytest.raises(ConfigError, match="another process runs the plans of"):
+            other.enter()
+    first.leave()
+    for other in (EngineDatabase(None, audit), EngineDatabase(own, f"sqlite:///{tmp_path}/b.db")):
+        other.enter()
+        other.leave()
+
+
 async def test_a_budget_that_is_spent_in_mid_plan_ends_it_and_keeps_what_there_is(
     tmp_path: Path,
 ) -> None:
