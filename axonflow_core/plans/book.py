@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import orjson
 from sqlalchemy import delete, insert, select, update
 
 from axonflow_core.frozen import evolve, frozen
+from axonflow_core.json_text import dumps, loads
 from axonflow_core.plans.plan import Plan, StepState, draft_of_json, draft_to_json
 from axonflow_core.plans.sealing import PlanSeal
 from axonflow_core.plans.tables import EXECUTORS, PLANS, STEPS, VERSIONS
@@ -152,7 +152,7 @@ class Book:
         result: str | None = None,
     ) -> bool:
         """The plan is over. Returns whether it was not before."""
-        end = self._seal.seal(f"{plan.id}/end", orjson.dumps([reason, result]))
+        end = self._seal.seal(f"{plan.id}/end", dumps([reason, result]))
         values = {"status": status, "ended_us": at_us, "code": code, "end": end, "awaits": None}
         alive = (PlanStatus.PENDING, PlanStatus.EXECUTING, PlanStatus.AWAITING_APPROVAL)
         return self.change(transaction, plan, alive, **values)
@@ -186,7 +186,7 @@ class Book:
         """The step is over. Returns whether that attempt was the one under way."""
         values = {name: getattr(state, name) for name in _OF_STEP if name not in ("id", "begun_us")}
         end = [state.reason, state.result, [dict(each) for each in state.tool_calls]]
-        values["end"] = self._seal.seal(f"{plan}/{state.id}", orjson.dumps(end))
+        values["end"] = self._seal.seal(f"{plan}/{state.id}", dumps(end))
         query = _of_step(plan, state.id).where(
             STEPS.c.attempt == state.attempt, STEPS.c.status == StepStatus.RUNNING
         )
@@ -277,7 +277,7 @@ class Book:
     def _plan(self, row: RowMapping) -> Plan:
         reason = result = None
         if row["end"] is not None:
-            reason, result = orjson.loads(self._seal.open(f"{row['id']}/end", row["end"]))
+            reason, result = loads(self._seal.open(f"{row['id']}/end", row["end"]))
         return Plan(
             draft=draft_of_json(self._seal.open(row["id"], row["draft"])),
             reason=reason,
@@ -289,7 +289,7 @@ class Book:
         reason, result, tool_calls = None, None, []
         if row["end"] is not None:
             name = f"{row['plan']}/{row['id']}"
-            reason, result, tool_calls = orjson.loads(self._seal.open(name, row["end"]))
+            reason, result, tool_calls = loads(self._seal.open(name, row["end"]))
         return StepState(
             reason=reason,
             result=result,

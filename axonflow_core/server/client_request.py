@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-import orjson
 from attrs import field
 
 from axonflow_core.frozen import frozen
 from axonflow_core.governance.caller import Caller
+from axonflow_core.json_text import dumps
 from axonflow_core.messages import EMPTY, Json, hidden
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class ClientRequest:
 
 def json_answer(value: Json, status: int = 200, **headers: str) -> Answer:
     """`value` as JSON."""
-    return Answer(status, orjson.dumps(value), headers)
+    return Answer(status, dumps(value), headers)
 
 
 def refusal(status: int, message: str, *, code: str | None = None, **headers: str) -> Answer:

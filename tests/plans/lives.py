@@ -22,6 +22,7 @@ import orjson
 sys.path[:0] = [str(Path(__file__).parent.parent), str(Path(__file__).parent.parent.parent)]
 
 from axonflow_core.keys import Keys  # noqa: E402
+from axonflow_core.messages import ToolUse  # noqa: E402
 from axonflow_core.plans.plan import Plan, StepState  # noqa: E402
 from plans.planned import Model, planning  # noqa: E402
 
@@ -61,7 +62,7 @@ class Mortal(Model):
         super().__init__(*plans)
         self._life = life
 
-    async def _said(self, name: str) -> str:
+    async def _said(self, name: str) -> str | ToolUse:
         if name == "plan":
             return await super()._said(name)
         self._life.note("events", f"call {name}")

@@ -24,6 +24,7 @@ from axonflow_core.messages import (
     Receipt,
     StopReason,
     Text,
+    ToolUse,
     Usage,
 )
 from axonflow_core.provider import Price
@@ -62,7 +63,7 @@ def written(steps: Sequence[Line], agents: Sequence[str] = ("worker",)) -> str:
 
 class Model:
     """A provider. It writes `plans` in turn, the last one for ever, and does each step by what
-    `does` says of it: a text, an error, a function, or a coroutine function."""
+    `does` says of it: a text, a call of a tool, an error, a function, or a coroutine function."""
 
     default_model = "m-1"
 
@@ -106,7 +107,7 @@ class Model:
         found = re.match(r"do ([\w-]+)", asked)
         return found[1] if found else "synthesis"
 
-    async def _said(self, name: str) -> str:
+    async def _said(self, name: str) -> str | ToolUse:
         if name == "plan":
             return self.plans.pop(0) if len(self.plans) > 1 else self.plans[0]
         if self.delay_s:
@@ -118,7 +119,7 @@ class Model:
             does = await does
         if isinstance(does, BaseException):
             raise does
-        return str(does)
+        return does if isinstance(does, ToolUse) else str(does)
 
     def price(self, receipt: Receipt) -> Price:
         return Price(input=3.0, output=15.0)
@@ -130,9 +131,9 @@ class Model:
         """Nothing is open."""
 
 
-def _answer(text: str) -> Completion:
+def _answer(said: str | ToolUse) -> Completion:
     return Completion(
-        content=(Text(text),),
+        content=(Text(said) if isinstance(said, str) else said,),
         stop_reason=StopReason.END_TURN,
         usage=Usage(input_tokens=100, output_tokens=10),
         receipt=Receipt(

@@ -8,6 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from axonflow_core.audit.record import Kind
+from axonflow_core.json_text import dumps, loads
+from axonflow_core.messages import ToolUse
 
 from .planned import CHAIN, WIDE, Model, Planning, written
 
@@ -42,6 +44,21 @@ async def test_the_result_of_a_single_step_is_the_answer(served: Planning) -> No
     executed = (await served.execute(await served.made())).json
     assert executed["result"] == "only is done"
     assert model.calls["synthesis"] == 0
+
+
+async def test_what_an_agent_would_have_called_stands_in_its_result_to_the_last_digit(
+    served: Planning,
+) -> None:
+    called = ToolUse(
+        "c-1", "transfer", {"account": 12345678901234567890123, "cents": [1, -(2**64)]}
+    )
+    model = served.use(Model(written(CHAIN), first=called))
+    id = await served.made()
+    executed = loads((await served.execute(id)).body)["metadata"]["step_results"]["step_1"]
+    told = (await served.get(f"/api/v1/plan/{id}/events")).body
+    assert executed["tool_calls"] == [{"name": "transfer", "arguments": called.input}]
+    assert dumps(executed["tool_calls"]) in told
+    assert model.calls["first"] == 1
 
 
 async def test_each_call_of_a_plan_is_one_record_of_its_client_and_user(served: Planning) -> None:

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import orjson
-
 from axonflow_core.budgets.terms import usd
 from axonflow_core.errors import MalformedRequest
 from axonflow_core.framing.sse import encode_event
+from axonflow_core.json_text import dumps
 from axonflow_core.messages import Json
 from axonflow_core.plans.book import Version
 from axonflow_core.plans.calls import STEP_CALL
@@ -239,7 +238,7 @@ def standing_body(standing: Standing) -> dict[str, Json]:
 
 def event(standing: Standing) -> bytes:
     """The same as an event of a stream."""
-    return encode_event(orjson.dumps(standing_body(standing)).decode(), "plan")
+    return encode_event(dumps(standing_body(standing)).decode(), "plan")
 
 
 def step_body(standing: Standing, index: int, id: str) -> dict[str, Json]:
