@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 _LOOK_S = 0.2
 """How often a plan is looked at while it runs."""
+_GONE_S = 60.0
+"""How long a server may be gone while a plan is watched: more than a start takes."""
 MAKE = "make"
 """The command that is meant where none is named."""
 
@@ -173,23 +175,53 @@ def _resume(server: PlanServer, id: str, *, approves: bool, is_json: bool) -> in
 
 def _watch(server: PlanServer, id: str, begin: Callable[[], Any], *, is_json: bool) -> int:
     """Have a plan go on, and show how far it is until it is over or waits for somebody."""
+    from axonflow_core.cli.display import tell
+    from axonflow_core.cli.plan_server import GONE
+
+    try:
+        state = _followed(server, id, _Begun(begin), is_json=is_json)
+    except (KeyboardInterrupt, *GONE):
+        tell(f"the plan may go on without you: axonflow plan status {id}")
+        raise
+    return _show(state, is_json=is_json, is_watched=True)
+
+
+def _followed(server: PlanServer, id: str, began: _Begun, *, is_json: bool) -> Mapping[str, Any]:
+    """The plan once it is over or waits for somebody. It is followed beyond the end of the request
+    that began it, and of the server: the plan goes on when that does."""
     from axonflow_core.cli.plan_tree import shown
 
-    began = _Begun(begin)
+    is_under_way = True
     with shown() as show:
         began.start()
-        state, is_under_way = server.plan(id), True
         while is_under_way:
-            is_under_way = began.is_alive() or (
-                began.error is None and state["status"] == "executing"
-            )
-            time.sleep(_LOOK_S)
-            state = server.plan(id)
+            is_asked = began.is_alive()
+            state = _state(server, id)
             if not is_json:
                 show(state)
-    if began.error is not None:
+            is_under_way = is_asked or (
+                state["status"] == "executing" and (began.error is None or began.is_lost)
+            )
+            time.sleep(_LOOK_S)
+    if began.error is not None and not (began.is_lost and state["status"] != "pending"):
         raise began.error
-    return _show(state, is_json=is_json, is_watched=True)
+    return state
+
+
+def _state(server: PlanServer, id: str) -> Mapping[str, Any]:
+    """The plan as it stands, asked for until a server answers, or none did for too long."""
+    from axonflow_core.cli.plan_server import GONE
+
+    until = time.monotonic() + _GONE_S
+    while True:
+        try:
+            state: Mapping[str, Any] = server.plan(id)
+        except GONE:
+            if time.monotonic() >= until:
+                raise
+            time.sleep(_LOOK_S)
+        else:
+            return state
 
 
 class _Begun(threading.Thread):
@@ -205,6 +237,13 @@ class _Begun(threading.Thread):
             self._begin()
         except BaseException as error:
             self.error = error
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the server did not answer: what was asked may be done."""
+        from axonflow_core.cli.plan_server import GONE
+
+        return isinstance(self.error, GONE)
 
 
 def _show(state: Mapping[str, Any], *, is_json: bool, is_watched: bool = False) -> int:

@@ -23,6 +23,22 @@ ANSWER_S = 130.0
 """How long an answer is waited for: longer than the server waits for the end of a plan."""
 
 
+_NOT_NOW = (502, 503, 504)
+"""What a server answers that cannot now, or a proxy whose server is started again."""
+
+
+class NobodyAnswers(ConfigError):
+    """There is no server at the address, or it is gone."""
+
+
+class CannotAnswer(AxonFlowError):
+    """The server, or a proxy before it, says that it cannot answer now."""
+
+
+GONE = (NobodyAnswers, CannotAnswer)
+"""What is worth asking again after a while."""
+
+
 class PlanServer:
     """A governed server with plans."""
 
@@ -45,8 +61,9 @@ class PlanServer:
         return self.ask("GET", path_of(id))
 
     def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        """The JSON that the server answers with. `RequestError` where it refuses what is asked,
-        `CredentialsError` who asks, `ConfigError` where there is no server."""
+        """The JSON object that the server answers with. `RequestError` where it refuses what is
+        asked, `CredentialsError` who asks, `GONE` where it does not answer, `ConfigError` where
+        what answers is another."""
         kind = HTTPSConnection if self._parts.scheme == "https" else HTTPConnection
         connection = kind(self._parts.hostname or "", self._parts.port, timeout=ANSWER_S)
         data = None if body is None else json.dumps(body)
@@ -55,7 +72,7 @@ class PlanServer:
             answer = connection.getresponse()
             return _read(answer.status, answer.read())
         except (OSError, HTTPException) as error:
-            raise ConfigError(
+            raise NobodyAnswers(
                 f"no server answers at {self._url}: {type(error).__name__}",
                 hint=f"start `axonflow serve`, or name another: --url, {URL}",
             ) from None
@@ -112,18 +129,23 @@ def _secret(config: Config, client: str) -> str:
 
 
 def _read(status: int, data: bytes) -> Any:
-    """The JSON of an answer. Raises what its status says."""
+    """The JSON object of an answer. Raises what its status says."""
     try:
         value = json.loads(data)
     except ValueError:
+        value = None
+    if isinstance(value, dict) and status < 400:
+        return value
+    said = value if isinstance(value, dict) else {}
+    message = said.get("error") or said.get("message") or said.get("block_reason")
+    text = str(message or f"the server answered {status}")
+    if status in _NOT_NOW:
+        raise CannotAnswer(text)
+    if not said:
         raise ConfigError(
             f"what answers is no AxonFlow server: {status}, {len(data)} bytes",
             hint=f"name another address: --url, {URL}",
-        ) from None
-    if status < 400:
-        return value
-    message = value.get("error") or value.get("message") or value.get("block_reason")
-    text = str(message or f"the server answered {status}")
+        )
     if status == 401:
         raise CredentialsError(text, hint=f"name the client and its secret: {CLIENT}, {SECRET}")
     raise (RequestError if status < 500 else AxonFlowError)(text)
