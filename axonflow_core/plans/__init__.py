@@ -12,6 +12,7 @@ book       reads and writes the tables
 calls      the call of a step, and what comes of it
 runs       runs the steps of one plan, each through governance
 engine     has plans run to their end, whatever is killed meanwhile (DBOS)
+pulses     which executors live
 databases  where the engine keeps its own, and who may
 requests   what clients ask, and what they are told
 changes    who waits for changes of plans, and hears of them

@@ -217,10 +217,10 @@ class Book:
         if not transaction.execute(there.values(beat_us=at_us)).rowcount:
             transaction.execute(insert(EXECUTORS), {"id": executor, "beat_us": at_us})
 
-    def living(self, connection: Connection, since_us: int) -> frozenset[str]:
-        """The executors that were heard of since."""
-        query = select(EXECUTORS.c.id).where(EXECUTORS.c.beat_us >= since_us)
-        return frozenset(connection.execute(query).scalars())
+    def beats(self, connection: Connection) -> Mapping[str, int]:
+        """Executor -> its last beat."""
+        rows = connection.execute(select(EXECUTORS.c.id, EXECUTORS.c.beat_us))
+        return {row.id: row.beat_us for row in rows}
 
     def leave(self, transaction: Transaction, executor: str, before_us: int = 0) -> None:
         """The executor runs no plans any more, nor do those that were not heard of since."""

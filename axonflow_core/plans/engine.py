@@ -8,22 +8,23 @@ and states, and no text of anybody.
     enqueue      a leg waits in the queue `plans`; an executor takes it
     run          the ids of all steps are drawn first, in the plan's order: so a run that is made
                  again finds the steps that it had, whichever were over first
-    recovery     at the start, the legs that this executor left; every few seconds, those of
-                 executors that say nothing any more, and those that nobody has
+    recovery     at the start, DBOS runs on the legs that this executor left; every few seconds
+                 somebody looks for plans that nobody runs, and begins the next leg of each
 
 Whether a step has its effect is decided in the audit's database alone (`book`), in one transaction
-with the record of its call. What DBOS adds is who goes on where somebody was killed.
+with the record of its call. Who goes on is decided there too: of all who would begin the next leg
+of a plan one does, and the leg before it does nothing more, wherever it still runs.
 
 On SQLite there is one executor, which holds a lock on a file beside the database; on PostgreSQL
-each says every few seconds that it lives. Steps run on the event loop that opened the engine, DBOS
-in threads of its own.
+each says every few seconds that it lives (`pulses`). Steps run on the event loop that opened the
+engine, DBOS in threads of its own.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Set
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from axonflow_core.errors import AuditError, ConfigError
@@ -31,6 +32,7 @@ from axonflow_core.frozen import evolve, frozen
 from axonflow_core.plans.clock import now_us
 from axonflow_core.plans.databases import EngineDatabase
 from axonflow_core.plans.plan import Plan
+from axonflow_core.plans.pulses import Pulses
 from axonflow_core.plans.runs import Leg, Runs
 from axonflow_core.plans.terms import PlanStatus
 
@@ -81,8 +83,9 @@ class Engine:
         self._workflow: Any = None
         self._tasks: dict[str, set[asyncio.Task[Any]]] = {}
         """Plan -> what is under way of it on this loop."""
-        self._running: set[str] = set()
-        """The plans of which a leg runs here."""
+        self._running: set[Place] = set()
+        """The legs that run here."""
+        self._pulses = Pulses(takeover_s)
         self._connections: Connections | None = None
         """Those to the file; None on a server."""
         self._sweeping: asyncio.Task[None] | None = None
@@ -194,11 +197,12 @@ class Engine:
 
     async def _run(self, plan: str, leg: int) -> str:
         """The workflow: all steps of a leg, each once what it waits for is over."""
-        self._running.add(plan)
+        place = Place(plan, leg)
+        self._running.add(place)
         try:
             return await self._run_leg(plan, leg)
         finally:
-            self._running.discard(plan)
+            self._running.discard(place)
 
     async def _run_leg(self, plan: str, leg: int) -> str:
         assert self._dbos is not None  # noqa: S101 - `open` has set it
@@ -279,48 +283,57 @@ class Engine:
     async def _look(self) -> None:
         """Break off what was cancelled elsewhere, and have run what should and does not."""
         book, audit = self._runs.book, self._runs.audit
-        here = list(self._running)
+        here = self._plans_here()
         statuses = await audit.read(lambda connection: book.statuses(connection, here))
         for id in here:
             if statuses.get(id) is PlanStatus.CANCELLED:
                 await self._break_off(id)
-        since_us = now_us() - int(self._takeover_s * 1e6)
-        living = await audit.read(lambda connection: book.living(connection, since_us))
+        living = self._pulses.living(await audit.read(book.beats))
         others = living - {self._runs.executor}
         executing = await audit.read(book.executing)
-        adrift = {
-            id for id, owner in executing.items() if id not in self._running and owner not in others
-        }
-        for id in adrift & self._adrift:
-            await self._pick_up(id, living)
-        self._adrift = adrift
+        here = self._plans_here()
+        adrift = {id for id, owner in executing.items() if id not in here and owner not in others}
+        lost, self._adrift = adrift & self._adrift, adrift
+        await self._pick_up(lost, others)
 
-    async def _pick_up(self, id: str, living: frozenset[str]) -> None:
-        """Have a plan run that nobody was seen to run for a while."""
-        book, audit = self._runs.book, self._runs.audit
-        plan = await audit.read(lambda connection: book.get(connection, id))
-        if plan is None or plan.status is not PlanStatus.EXECUTING or id in self._running:
+    def _plans_here(self) -> list[str]:
+        """The plans of which a leg runs here. The threads of DBOS add others meanwhile."""
+        return [place.plan for place in list(self._running)]
+
+    async def _pick_up(self, plans: Set[str], others: Set[str]) -> None:
+        """Have plans run that nobody was seen to run for a while, the oldest first. One that cannot
+        be read keeps no other from it. `AuditError` of the last."""
+        fault: AuditError | None = None
+        for id in sorted(plans):
+            try:
+                await self._go_on(id, others)
+            except AuditError as error:
+                fault = error
+        if fault is not None:
+            raise fault
+
+    async def _go_on(self, id: str, others: Set[str]) -> None:
+        book = self._runs.book
+        plan = await self._runs.audit.read(lambda connection: book.get(connection, id))
+        if plan is None or plan.status is not PlanStatus.EXECUTING:
             return
-        is_over = await asyncio.to_thread(self._found, Place(plan.id, plan.leg), living)
-        if is_over and await self._runs.moved(
+        is_lost = await asyncio.to_thread(self._is_lost, Place(plan.id, plan.leg), others)
+        if is_lost and await self._runs.moved(
             plan, (PlanStatus.EXECUTING,), "picked up", {"leg": plan.leg + 1}
         ):
             await self.start(evolve(plan, leg=plan.leg + 1))
 
-    def _found(self, place: Place, living: frozenset[str]) -> bool:
-        """Whether a leg that should run ended. One that was not begun is begun; one that this
-        executor lost, or that an ended one had, is run again; one that waits is left alone."""
+    def _is_lost(self, place: Place, others: Set[str]) -> bool:
+        """Whether nobody runs a leg any more: it ended, or whoever took it did. One that was not
+        begun is begun; one that waits is left alone."""
         assert self._dbos is not None  # noqa: S101 - `open` has set it
         status = self._dbos.get_workflow_status(place.id)
         if status is None:
             self._enqueue(place)
-        elif status.status == "PENDING":
-            executor = status.executor_id or ""
-            if executor == self._runs.executor or executor not in living:
-                self._dbos._recover_pending_workflows([executor])
-        else:
-            return status.status not in ("ENQUEUED", "DELAYED")
-        return False
+            return False
+        if status.status == "PENDING":
+            return place not in self._running and status.executor_id not in others
+        return status.status not in ("ENQUEUED", "DELAYED")
 
 
 def _log_through_ours() -> None:

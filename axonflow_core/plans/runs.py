@@ -83,12 +83,13 @@ class Runs:
 
     async def run(self, plan: Plan, id: str) -> StepStatus:
         """Run a step of a plan that this executor took. Where it stands afterwards; `running` where
-        the plan is another's by now."""
+        the plan is another's by now, which then has what this step waits for under way."""
         ground = self._ground()
         states = await self._states(plan)
-        known = states.get(id)
-        if known is not None and known.status.is_over:
-            return known.status
+        if _is_over(states, id):
+            return states[id].status
+        if not all(_is_over(states, each) for each in _needs(plan, id)):
+            return StepStatus.RUNNING
         reason = self._hindrance(plan, id, states, ground)
         if reason is not None:
             return await self._noted(plan, id, reason)
@@ -107,7 +108,7 @@ class Runs:
         """The steps of a leg are over. Where the plan stands then: `executing` where they are not,
         for another executor took it, or it was cancelled."""
         plan, states = leg.plan, await self._states(leg.plan)
-        if not all(id in states and states[id].status.is_over for id in leg.waits):
+        if not all(_is_over(states, id) for id in leg.waits):
             return PlanStatus.EXECUTING
         awaited = _next_to_approve(plan, states)
         if awaited is not None:
@@ -203,9 +204,7 @@ class Runs:
             if not any(state.has_result for state in over):
                 return skipped("no_results", "no step has a result")
         else:
-            missing = [
-                each for each in plan.draft.step(id).depends_on if not _has_result(states, each)
-            ]
+            missing = [each for each in _needs(plan, id) if not states[each].has_result]
             if missing:
                 return skipped("missing_result", f"{', '.join(missing)} has no result")
         return self._over_limit(plan, id, over, ground)
@@ -345,8 +344,15 @@ def _end_of(
     return PlanStatus.FAILED, cause.code, f"{cause.id}: {cause.reason}", None
 
 
-def _has_result(states: Mapping[str, StepState], id: str) -> bool:
-    return id in states and states[id].has_result
+def _needs(plan: Plan, id: str) -> tuple[str, ...]:
+    """The ids of the steps whose results a step is given."""
+    if id == SYNTHESIS:
+        return tuple(step.id for step in plan.draft.steps)
+    return plan.draft.step(id).depends_on
+
+
+def _is_over(states: Mapping[str, StepState], id: str) -> bool:
+    return id in states and states[id].status.is_over
 
 
 def _stops(plan: Plan, ground: Ground) -> bool:
