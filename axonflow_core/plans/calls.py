@@ -43,7 +43,7 @@ def call_of(
         agent, asked, name = _MAKER, prompts.synthesis(draft, states), ""
     else:
         step = draft.step(id)
-        agents = agents_of(ground.agents, draft.domain)
+        agents = agents_of(ground.agents, draft.written_for)
         if step.agent not in agents:
             raise RequestError(f"the agent of {id} is not there any more")
         agent, asked, name = agents[step.agent], prompts.task(draft, step, states), step.agent

@@ -24,7 +24,8 @@ class Step:
     name: str
     """As the model named it."""
     agent: str
-    """The name of an agent of the plan's domain; empty for the synthesis."""
+    """The name of an agent of the domain that the plan was written for; empty for the
+    synthesis."""
     task: str = hidden()
     """What the agent is told to do."""
     depends_on: tuple[str, ...] = ()
@@ -53,6 +54,9 @@ class Draft:
     metadata: Mapping[str, Json] = hidden(default=EMPTY)
     """The client's own; nobody here reads it."""
     domain: str = "generic"
+    """What the plan is about, as the client has it now."""
+    written_for: str = "generic"
+    """The domain whose agents do the steps."""
     mode: ExecutionMode = ExecutionMode.AUTO
 
     def step(self, id: str) -> Step:
@@ -148,6 +152,7 @@ def draft_to_json(draft: Draft) -> bytes:
             "wish": [draft.wish.provider, draft.wish.model, draft.wish.team],
             "metadata": dict(draft.metadata),
             "domain": draft.domain,
+            "written_for": draft.written_for,
             "mode": draft.mode,
         }
     )
@@ -167,5 +172,6 @@ def draft_of_json(data: bytes) -> Draft:
         wish=Wish(provider=provider, model=model, team=team),
         metadata=value["metadata"],
         domain=value["domain"],
+        written_for=value["written_for"],
         mode=ExecutionMode(value["mode"]),
     )

@@ -126,6 +126,7 @@ class Plans:
                 wish=wanted.wish,
                 metadata=wanted.metadata,
                 domain=wanted.domain,
+                written_for=wanted.domain,
                 mode=wanted.mode or ground.plans.mode,
             ),
             created_us=at_us,
@@ -199,8 +200,8 @@ class Plans:
     async def update(
         self, caller: Caller, id: str, version: int, changes: Mapping[str, object]
     ) -> Plan | Refused:
-        """A new version of a plan that is not executed yet, with other members of its draft. A
-        domain that none works on is a `RequestError`."""
+        """A new version of a plan that is not executed yet, with other members of its draft. Its
+        steps stay, and who does them. A domain that none works on is a `RequestError`."""
         plan = await self._own(caller, id)
         if isinstance(plan, Refused):
             return plan

@@ -21,6 +21,17 @@ async def test_an_update_makes_a_new_version_and_a_stale_one_is_refused(served: 
     assert status["domain"] == "generic"
 
 
+async def test_a_plan_of_another_domain_keeps_its_steps_and_who_does_them(served: Planning) -> None:
+    """Nobody of the domain `travel` is called as those are who do the steps."""
+    served.use(Model(written(CHAIN)))
+    id = await served.made()
+    assert (await served.change(id, version=1, domain="travel")).json["version"] == 2
+    assert (await served.execute(id)).json["data"]["status"] == "completed"
+    status = await served.status(id)
+    assert status["domain"] == "travel"
+    assert {step["agent"] for step in status["steps"]} == {"worker", ""}
+
+
 async def test_a_rollback_is_a_new_version_that_says_what_an_old_one_said(served: Planning) -> None:
     served.use(Model(written(CHAIN)))
     id = await served.made(execution_mode="balanced")
