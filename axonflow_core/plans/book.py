@@ -67,6 +67,8 @@ class Book:
 
     def find(self, connection: Connection | Transaction, id: str, tenant: str) -> Plan | None:
         """The plan of that id; None where the tenant has none."""
+        if not id.isprintable():  # PostgreSQL takes no NUL
+            return None
         query = select(PLANS).where(PLANS.c.id == id, PLANS.c.tenant == tenant)
         row = connection.execute(query).mappings().first()
         return None if row is None else self._plan(row)
@@ -81,13 +83,15 @@ class Book:
         connection: Connection,
         tenant: str,
         *,
-        statuses: Iterable[PlanStatus] = (),
-        limit: int = 100,
+        limit: int,
+        waiting_since_us: int | None = None,
     ) -> list[Plan]:
-        """The newest plans of a tenant, of these states where any are given."""
+        """The newest plans of a tenant; with `waiting_since_us` those that began to wait for
+        somebody then or later, and still do."""
         query = select(PLANS).where(PLANS.c.tenant == tenant)
-        if wanted := [str(status) for status in statuses]:
-            query = query.where(PLANS.c.status.in_(wanted))
+        if waiting_since_us is not None:
+            is_waiting = PLANS.c.status == PlanStatus.AWAITING_APPROVAL
+            query = query.where(is_waiting, PLANS.c.ended_us >= waiting_since_us)
         rows = connection.execute(query.order_by(PLANS.c.created_us.desc()).limit(limit)).mappings()
         return [self._plan(row) for row in rows]
 

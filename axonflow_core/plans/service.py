@@ -170,15 +170,15 @@ class Plans:
         if plan.status not in (PlanStatus.AWAITING_APPROVAL, PlanStatus.FAILED):
             message = f"the plan {id} is {plan.status}: nothing of it waits for an approval"
             return Refused(Why.STATE, message, plan)
-        waits_until_us = (plan.ended_us or 0) + int(self._ground().plans.expires_s * 1e6)
-        if approves and plan.status is not PlanStatus.FAILED and now_us() >= waits_until_us:
+        has_failed = plan.status is PlanStatus.FAILED
+        if approves and not (has_failed or _is_waiting(plan, self._waiting_since_us())):
             return Refused(Why.EXPIRED, f"the plan {id} has waited for too long", plan)
         if not approves:
             reason = f"the approval of {plan.awaits or 'the plan'} was refused"
             has_ended = await self._runs.ended(
                 plan, PlanStatus.CANCELLED, code="refused", reason=reason, client=caller.client
             )
-            if has_ended or plan.status is PlanStatus.FAILED:
+            if has_ended or has_failed:
                 return await self._standing(plan.id)
         elif await self._went_on(plan, caller):
             return await self._settled(plan, wait_s)
@@ -237,19 +237,17 @@ class Plans:
         return await self._audit.read(lambda connection: self._book.versions(connection, id))
 
     async def awaiting(self, caller: Caller, *, limit: int, id: str | None) -> list[Plan]:
-        """The plans that wait for an approval, the newest first."""
-        plans = await self.listing(caller, limit=limit, statuses=(PlanStatus.AWAITING_APPROVAL,))
-        return [plan for plan in plans if id in (None, plan.id)]
+        """The plans that can be approved, the newest first; of the one of that `id` whether it
+        can."""
+        since_us = self._waiting_since_us()
+        if id is None:
+            return await self._newest(caller, limit=limit, waiting_since_us=since_us)
+        plan = await self._found(caller, id)
+        return [] if plan is None or not _is_waiting(plan, since_us) else [plan]
 
-    async def listing(
-        self, caller: Caller, *, limit: int, statuses: tuple[PlanStatus, ...] = ()
-    ) -> list[Plan]:
+    async def listing(self, caller: Caller, *, limit: int) -> list[Plan]:
         """The newest plans of the caller's tenant."""
-        return await self._audit.read(
-            lambda connection: self._book.of_tenant(
-                connection, caller.tenant, statuses=statuses, limit=limit
-            )
-        )
+        return await self._newest(caller, limit=limit)
 
     # ── steps ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -257,6 +255,19 @@ class Plans:
         return await self._audit.read(
             lambda connection: self._book.find(connection, id, caller.tenant)
         )
+
+    async def _newest(
+        self, caller: Caller, *, limit: int, waiting_since_us: int | None = None
+    ) -> list[Plan]:
+        return await self._audit.read(
+            lambda connection: self._book.of_tenant(
+                connection, caller.tenant, limit=limit, waiting_since_us=waiting_since_us
+            )
+        )
+
+    def _waiting_since_us(self) -> int:
+        """When a plan must have begun to wait for somebody that can still be approved."""
+        return now_us() - int(self._ground().plans.expires_s * 1e6) + 1
 
     async def _own(self, caller: Caller, id: str) -> Plan | Refused:
         """A plan that the caller made."""
@@ -354,6 +365,11 @@ class Plans:
                 if standing.plan.status is not PlanStatus.EXECUTING or left <= 0:
                     return standing
                 await asyncio.wait({changed}, timeout=min(_POLL_S, left))
+
+
+def _is_waiting(plan: Plan, since_us: int) -> bool:
+    """Whether a plan waits for somebody, and began to then or later."""
+    return plan.status is PlanStatus.AWAITING_APPROVAL and (plan.ended_us or 0) >= since_us
 
 
 def _spent_us(plan: Plan) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import datetime
+from typing import Any
 
 import pytest
 from on_time import until
@@ -43,13 +45,20 @@ async def test_so_many_steps_run_at_once(served: Planning, mode: str, most: int)
     assert model.most_under_way == most
 
 
+async def pending(served: Planning, query: str = "") -> list[Any]:
+    """The approvals that are awaited."""
+    found = (await served.get(f"/api/v1/plans/approvals/pending{query}")).json
+    approvals: list[Any] = found["pending_approvals"]
+    assert found["count"] == len(approvals)
+    return approvals
+
+
 async def test_a_plan_to_confirm_waits_for_somebody(served: Planning) -> None:
     model = served.use(Model(written(CHAIN)))
     id = await served.made(execution_mode="confirm")
     assert (await served.execute(id)).json["data"]["status"] == "awaiting_approval"
     assert model.calls == {"plan": 1}
-    pending = (await served.get(f"/api/v1/plans/approvals/pending?limit=20&plan_id={id}")).json
-    assert [each["plan_id"] for each in pending["pending_approvals"]] == [id]
+    assert [each["plan_id"] for each in await pending(served, f"?limit=20&plan_id={id}")] == [id]
     resumed = (await served.resume(id, client="acme-too")).json
     assert (resumed["status"], resumed["result"]) == ("completed", "synthesis is done")
 
@@ -65,6 +74,28 @@ async def test_a_plan_by_steps_waits_before_each(served: Planning) -> None:
     assert seen == ["step_1", "step_2", "step_3"]
     assert (last["status"], last["result"]) == ("completed", "synthesis is done")
     assert model.order == ["plan", "first", "second", "third", "synthesis"]
+
+
+async def test_the_approvals_that_are_awaited_are_listed_as_many_as_are_asked_for(
+    served: Planning, time_passes: Callable[[float], None]
+) -> None:
+    served.use(Model(written(CHAIN)))
+    begun = [await served.made(execution_mode=mode) for mode in ("auto", "step", "step", "confirm")]
+    for id in begun:
+        await served.execute(id)
+    waiting = begun[:0:-1]
+    assert [each["plan_id"] for each in await pending(served)][:3] == waiting
+    assert [each["plan_id"] for each in await pending(served, "?limit=2")] == waiting[:2]
+    (first,) = await pending(served, f"?limit=1&plan_id={begun[1]}")
+    assert (first["step_id"], first["step_index"]) == ("step_1", 0)
+    time_passes(60.0)
+    await served.resume(begun[1])
+    (second,) = await pending(served, f"?limit=1&plan_id={begun[1]}")
+    assert (second["step_id"], second["step_index"]) == ("step_2", 1)
+    asked = [datetime.fromisoformat(each["created_at"]) for each in (first, second)]
+    assert 60 <= (asked[1] - asked[0]).total_seconds() < 120
+    for id in (begun[0], "plan_0_none", "%00"):
+        assert await pending(served, f"?plan_id={id}") == []
 
 
 async def test_the_time_that_a_plan_waits_for_somebody_is_not_its_own(
@@ -86,6 +117,7 @@ async def test_an_approval_that_comes_too_late_is_refused(
     id = await served.made(execution_mode="confirm")
     await served.execute(id)
     time_passes(101.0)
+    assert await pending(served, f"?plan_id={id}") == []
     late = await served.resume(id)
     assert (late.status, late.json["code"]) == (410, "plan_expired")
     assert model.calls == {"plan": 1}

@@ -68,6 +68,17 @@ async def test_the_plans_of_an_executor_that_is_killed_go_on_at_another(
     assert attempts == {2}
 
 
+@pytest.mark.thorough
+async def test_an_id_that_no_plan_has_is_unknown_whatever_is_in_it(
+    tmp_path: Path, url: str
+) -> None:
+    async with planning(tmp_path, Model(written(CHAIN)), url=url) as served:
+        for id in ("%00", "plan_%00", "%F0%9F%98%80", "x" * 2_000):
+            assert (await served.get(f"/api/v1/plan/{id}")).status == 404, id
+        executed = (await served.execute("plan_\0")).json
+    assert executed["data"]["code"] == "unknown_plan"
+
+
 @pytest.mark.exhaustive
 async def test_a_database_that_is_started_again_during_recovery_strands_no_plan(
     tmp_path: Path, postgres: Postgres, url: str

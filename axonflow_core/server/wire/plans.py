@@ -316,8 +316,7 @@ def pending_body(plans: Sequence[Plan]) -> dict[str, Json]:
             "workflow_name": plan.draft.domain,
             "decision": "require_approval",
             "approval_status": "pending",
-            "created_at": timestamp(plan.begun_us or plan.created_us),
-            "requested_at": timestamp(plan.begun_us or plan.created_us),
+            "created_at": timestamp(plan.ended_us or plan.created_us),
             "requester": plan.client,
             "reason": f"execution mode {plan.mode}",
         }
