@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from axonflow_core.frozen import frozen
+from axonflow_core.governance.trail import Outcome
 from axonflow_core.messages import Json, hidden
 from axonflow_core.plans.plan import Plan, StepState, Wish
 from axonflow_core.plans.terms import ExecutionMode
@@ -43,6 +44,15 @@ class Wanted:
     """None: as the configuration says."""
     wish: Wish
     metadata: Mapping[str, Json] = hidden(factory=dict)
+
+
+@frozen(kw_only=True)
+class Made:
+    """A plan that was made, and kept."""
+
+    plan: Plan
+    outcome: Outcome
+    """Of the call that wrote it."""
 
 
 @frozen(kw_only=True)

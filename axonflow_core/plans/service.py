@@ -32,7 +32,7 @@ from axonflow_core.plans.engine import Engine
 from axonflow_core.plans.ground import Ground
 from axonflow_core.plans.plan import Draft, Plan
 from axonflow_core.plans.planner import Planned, Planning, planned
-from axonflow_core.plans.requests import Refused, Standing, Wanted, Why
+from axonflow_core.plans.requests import Made, Refused, Standing, Wanted, Why
 from axonflow_core.plans.runs import Runs, plan_entry
 from axonflow_core.plans.sealing import PlanSeal
 from axonflow_core.plans.terms import ExecutionMode, PlanStatus
@@ -94,7 +94,7 @@ class Plans:
 
     async def generate(
         self, caller: Caller, wanted: Wanted, *, timeout_s: float
-    ) -> Plan | Outcome | Planned:
+    ) -> Made | Outcome | Planned:
         """A new plan, which is kept; what came of the call where there is none. `RequestError`
         where nobody works on the domain."""
         ground = self._ground()
@@ -142,7 +142,7 @@ class Plans:
         await self._audit.transact(keep)
         if _is_time_to_forget(plan):
             await self._forget(at_us - ground.plans.keep_days * _DAY_US)
-        return plan
+        return Made(plan=plan, outcome=made.outcome)
 
     async def execute(self, caller: Caller, id: str, *, wait_s: float) -> Standing | Refused:
         """The plan at its end, or as it stands after `wait_s`. A plan that runs is waited for."""

@@ -125,6 +125,17 @@ async def test_a_query_that_a_policy_stops_makes_no_plan(served: Planning) -> No
     assert model.calls["plan"] == 0
 
 
+async def test_a_plan_says_what_the_policies_found_in_its_query(served: Planning) -> None:
+    served.use(Model(written(CHAIN)))
+    clean, masked = [
+        (await served.generate(query)).json["data"]["policy_info"]
+        for query in ("Whose badge is it?", "Whose is badge-17?")
+    ]
+    assert clean == {"allowed": True, "applied_policies": [], "risk_score": 0.0}
+    assert masked["allowed"] and masked["applied_policies"] == ["badge"]
+    assert 0 < masked["risk_score"] <= 1
+
+
 async def test_what_a_step_says_is_redacted_before_another_is_given_it(served: Planning) -> None:
     model = served.use(Model(written(CHAIN), first="Ann has badge-17."))
     await served.execute(await served.made())

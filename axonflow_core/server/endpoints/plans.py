@@ -11,9 +11,8 @@ from axonflow_core.config.agents import GENERIC
 from axonflow_core.config.values import Role
 from axonflow_core.errors import MalformedRequest
 from axonflow_core.governance.trail import Outcome
-from axonflow_core.plans.plan import Plan
 from axonflow_core.plans.planner import Planned
-from axonflow_core.plans.requests import Refused, Standing
+from axonflow_core.plans.requests import Made, Refused, Standing
 from axonflow_core.plans.service import Plans
 from axonflow_core.plans.terms import PlanStatus
 from axonflow_core.policy.rules import Verdict
@@ -42,8 +41,8 @@ async def generate(request: ClientRequest, fields: Fields) -> Answer:
     async def call() -> Given:
         timeout_s = request.service.settings.call_timeout_s
         made = await plans.generate(request.caller, wanted, timeout_s=timeout_s)
-        if isinstance(made, Plan):
-            return Given(wire.made_answer(made), made.id, Verdict.ALLOWED)
+        if isinstance(made, Made):
+            return Given(wire.made_answer(made), made.plan.id, Verdict.ALLOWED)
         outcome = made if isinstance(made, Outcome) else made.outcome
         if isinstance(made, Planned):
             return Given(wire.unplanned_answer(made), outcome.id, Verdict.ERROR)

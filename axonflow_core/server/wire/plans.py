@@ -18,12 +18,14 @@ from axonflow_core.plans.calls import STEP_CALL
 from axonflow_core.plans.order import depth
 from axonflow_core.plans.plan import SYNTHESIS, Plan, StepState, Wish
 from axonflow_core.plans.planner import Planned
-from axonflow_core.plans.requests import Refused, Standing, Wanted, Why
+from axonflow_core.plans.requests import Made, Refused, Standing, Wanted, Why
 from axonflow_core.plans.runs import steps_of
 from axonflow_core.plans.service import WHOLE
 from axonflow_core.plans.terms import ExecutionMode, PlanStatus, StepStatus
 from axonflow_core.server.client_request import Answer, json_answer, refusal
 from axonflow_core.server.fields import MAX_TOKEN, Fields
+from axonflow_core.server.wire.budgets import warning_headers
+from axonflow_core.server.wire.policies import risk_score
 from axonflow_core.server.wire.proxy import MAX_QUERY
 from axonflow_core.server.wire.times import timestamp
 
@@ -94,8 +96,9 @@ def mode_named(name: str) -> ExecutionMode:
         raise MalformedRequest(f"execution_mode is one of {known}") from None
 
 
-def made_answer(plan: Plan) -> Answer:
-    """A plan that was made."""
+def made_answer(made: Made) -> Answer:
+    """A plan that was made, with what the policies found in the call that wrote it."""
+    plan, outcome = made.plan, made.outcome
     data: dict[str, Json] = {
         "success": True,
         "plan_id": plan.id,
@@ -107,7 +110,11 @@ def made_answer(plan: Plan) -> Answer:
         "version": plan.version,
         "execution_mode": plan.mode,
         "expires_at": timestamp(plan.expires_us),
-        "policy_info": {"allowed": True, "applied_policies": [], "risk_score": 0.0},
+        "policy_info": {
+            "allowed": True,
+            "applied_policies": list(outcome.rules),
+            "risk_score": risk_score(outcome.decisions),
+        },
     }
     metadata: dict[str, Json] = {
         "tasks_executed": 0,
@@ -116,7 +123,7 @@ def made_answer(plan: Plan) -> Answer:
         "tasks": [],
     }
     body = {"success": True, "plan_id": plan.id, "data": data, "metadata": metadata}
-    return json_answer(body)
+    return json_answer(body, 200, **warning_headers(outcome.exceeded))
 
 
 def unplanned_answer(made: Planned) -> Answer:

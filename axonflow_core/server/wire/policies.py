@@ -9,7 +9,7 @@ from axonflow_core.messages import Json
 from axonflow_core.modes.decisions import Decided, Question, mode_of
 from axonflow_core.policy.engine import PatternTest
 from axonflow_core.policy.listing import ListedRule
-from axonflow_core.policy.rules import Action, Phase, Severity
+from axonflow_core.policy.rules import Action, Decision, Phase, Severity
 from axonflow_core.server.client_request import Answer, json_answer
 from axonflow_core.server.fields import MAX_TEXT, Fields
 from axonflow_core.server.wire.matches import actions_of, block_reason
@@ -141,7 +141,7 @@ def simulation_answer(decided: Decided) -> Answer:
         {
             "allowed": not decision.is_stopped,
             "applied_policies": list(decision.rules),
-            "risk_score": max((_RISKS[one.severity] for one in decision.findings), default=0.0),
+            "risk_score": risk_score((decision,)),
             "required_actions": list(dict.fromkeys(actions_of(decision).values())),
             "processing_time_ms": round(decided.elapsed_ms),
             "total_policies": len(decided.policy.listed()),
@@ -150,6 +150,12 @@ def simulation_answer(decided: Decided) -> Answer:
             "decision_id": decided.id,
         }
     )
+
+
+def risk_score(decisions: Iterable[Decision]) -> float:
+    """The product's score of the worst that these decisions found; 0 where they found nothing."""
+    found = (one.severity for decision in decisions for one in decision.findings)
+    return max(map(_RISKS.__getitem__, found), default=0.0)
 
 
 def impact_answer(rule: ListedRule, answers: Sequence[Decided]) -> Answer:
