@@ -5,11 +5,15 @@ from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
 
+from axonflow_core.audit.databases import text_of
 from axonflow_core.audit.databases.urls import path_of
 from axonflow_core.audit.record import new_id
 from axonflow_core.errors import ConfigError
@@ -65,6 +69,22 @@ class EngineDatabase:
                 connection.execute(f"PRAGMA {pragma}")
 
         return engine
+
+    @contextmanager
+    def reporting(self) -> Iterator[None]:
+        """Errors of the database and of files become a `ConfigError` in words."""
+        try:
+            yield
+        except (SQLAlchemyError, OSError) as error:
+            text = error.strerror if isinstance(error, OSError) else text_of(error)
+            what = str(text).partition("\n")[0]
+            raise ConfigError(
+                f"plans cannot be kept in {make_url(self.url).set(query={})!r}: {what}",
+                hint="make its folder, and let the server write there"
+                if self.schema is None
+                else f"its user needs the schema {self.schema}, or the right to make it; "
+                "`plans.url` names another database",
+            ) from None
 
     def enter(self) -> None:
         """Be the executor of these files. `ConfigError` where another is."""

@@ -94,11 +94,13 @@ class Engine:
         self._is_closing = False
 
     async def open(self) -> None:
-        """Begin to run plans. `ConfigError` where DBOS is missing or another executor has the
-        database."""
-        self._database.enter()
+        """Begin to run plans. `ConfigError` where DBOS is missing, another executor has the
+        database, or it cannot be used."""
+        with self._database.reporting():
+            self._database.enter()
         try:
-            await asyncio.to_thread(self._launch)
+            with self._database.reporting():
+                await asyncio.to_thread(self._launch)
             await self._beat()
         except BaseException:
             await asyncio.to_thread(self._stop)

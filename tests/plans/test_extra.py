@@ -40,6 +40,24 @@ def test_the_engine_keeps_its_own_beside_the_audit(
     assert (database.executor == "local") is (schema is None)
 
 
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("sqlite:///%s/none/engine.db", "No such file or directory"),
+        ("postgresql://u:a-password@127.0.0.1:1/d", "Connection refused"),
+    ],
+)
+async def test_a_database_that_cannot_be_used_is_named_with_what_is_wrong(
+    tmp_path: Path, url: str, message: str
+) -> None:
+    url = url.replace("%s", str(tmp_path))
+    with pytest.raises(ConfigError, match="plans cannot be kept in") as refused:
+        async with planning(tmp_path, Model(written(CHAIN)), plans={"url": url}):
+            pass
+    assert message in refused.value.message and refused.value.hint
+    assert "a-password" not in refused.value.message
+
+
 def test_a_file_of_the_engine_is_not_put_beside_an_audit_that_many_share() -> None:
     with pytest.raises(ConfigError, match=r"`plans.url` is a file of SQLite") as refused:
         EngineDatabase("sqlite:///c.db", "postgresql://h/d")
