@@ -10,6 +10,7 @@ executor has to say that others gave up changes nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, insert, select, update
@@ -17,7 +18,7 @@ from sqlalchemy import delete, insert, select, update
 from axonflow_core.frozen import evolve, frozen
 from axonflow_core.json_text import dumps, loads
 from axonflow_core.plans.plan import Plan, StepState, draft_of_json, draft_to_json
-from axonflow_core.plans.sealing import PlanSeal
+from axonflow_core.plans.sealing import PlanSeal, Unreadable
 from axonflow_core.plans.tables import EXECUTORS, PLANS, STEPS, VERSIONS
 from axonflow_core.plans.terms import PlanStatus, StepStatus
 
@@ -86,14 +87,18 @@ class Book:
         limit: int,
         waiting_since_us: int | None = None,
     ) -> list[Plan]:
-        """The newest plans of a tenant; with `waiting_since_us` those that began to wait for
-        somebody then or later, and still do."""
+        """The newest plans of a tenant that can be read; with `waiting_since_us` those that began
+        to wait for somebody then or later, and still do."""
         query = select(PLANS).where(PLANS.c.tenant == tenant)
         if waiting_since_us is not None:
             is_waiting = PLANS.c.status == PlanStatus.AWAITING_APPROVAL
             query = query.where(is_waiting, PLANS.c.ended_us >= waiting_since_us)
         rows = connection.execute(query.order_by(PLANS.c.created_us.desc()).limit(limit)).mappings()
-        return [self._plan(row) for row in rows]
+        plans = []
+        for row in rows:
+            with suppress(Unreadable):
+                plans.append(self._plan(row))
+        return plans
 
     def change(
         self, transaction: Transaction, plan: Plan, statuses: Iterable[PlanStatus], **changes: Any

@@ -21,6 +21,10 @@ from axonflow_core.errors import AuditError
 _NONCE_BYTES = 12
 
 
+class Unreadable(AuditError):
+    """What was sealed is under a key that is not there any more."""
+
+
 class PlanSeal:
     """Encrypts under the newest of the server keys, and reads what any of them wrote."""
 
@@ -36,17 +40,17 @@ class PlanSeal:
         return nonce + _cipher(self._keys[0], name).encrypt(nonce, content, name.encode())
 
     def open(self, name: str, sealed: bytes) -> bytes:
-        """What was sealed. `AuditError` where no server key reads it."""
+        """What was sealed. `Unreadable` where no server key reads it."""
         nonce, content = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
         for key in self._keys:
             try:
                 return _cipher(key, name).decrypt(nonce, content, name.encode())
             except InvalidTag:
                 continue
-        raise AuditError(
+        raise Unreadable(
             f"the plan {name.partition('/')[0]} does not decrypt",
-            hint="all servers of one database need the same server keys; keep older ones in the "
-            "list",
+            hint="all servers of one database need the same server keys; keep an older one in "
+            "the list for `plans.keep_days`",
         )
 
 

@@ -13,11 +13,13 @@ from axonflow_core.config.values import AuditConfig, Config
 from axonflow_core.errors import ConfigError
 from axonflow_core.plans import book
 from axonflow_core.plans.clock import now_us
+from axonflow_core.plans.sealing import PlanSeal
 from axonflow_core.server.launch import require_one_executor
 
 from .planned import CHAIN, Model, Planning, written
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+PENDING = "/api/v1/plans/approvals/pending"
 
 
 async def test_a_plan_of_which_one_record_is_erased_is_gone(served: Planning) -> None:
@@ -56,6 +58,25 @@ async def test_old_plans_are_removed_with_what_the_engine_knows_of_them(served: 
     assert (await served.get(f"/api/v1/plan/{old}")).status == 404
     assert (await served.get(f"/api/v1/plan/{new}")).status == 200
     assert not await is_known_leg(old)
+
+
+async def test_plans_under_a_key_that_is_gone_are_not_listed_and_hide_no_others(
+    served: Planning,
+) -> None:
+    plans = served.service.plans
+    assert plans is not None
+    served.use(Model(written(CHAIN)))
+    gone, seal = await served.made(execution_mode="confirm"), plans._book._seal
+    await served.execute(gone)
+    plans._book._seal = PlanSeal([b"new" * 11])
+    kept = await served.made(execution_mode="confirm")
+    await served.execute(kept)
+    for route, key in (("/api/v1/plans", "plans"), (PENDING, "pending_approvals")):
+        listed = {each["plan_id"] for each in (await served.get(route)).json[key]}
+        assert kept in listed and gone not in listed
+    refused = await served.get(f"/api/v1/plan/{gone}")
+    assert (refused.status, refused.json["code"]) == (503, "audit_unavailable")
+    plans._book._seal = seal
 
 
 @pytest.mark.parametrize(
