@@ -53,6 +53,7 @@ from axonflow_core.stream import (
     Started,
     Stopped,
     TextDelta,
+    ToolInputDelta,
     UsageUpdate,
     assemble,
 )
@@ -209,6 +210,25 @@ def test_reasoning_that_a_tool_call_follows_is_closed() -> None:
         Reasoning("Hm."),
         ToolUse("call_1", "weather", {}),
     )
+
+
+@pytest.mark.parametrize(
+    ("pieces", "arguments"),
+    [((), "{}"), (("",), "{}"), (('{"at"', ": 1}"), '{"at": 1}')],
+)
+def test_the_arguments_of_a_call_are_json_also_where_it_has_none(
+    pieces: tuple[str, ...], arguments: str
+) -> None:
+    """OpenAI's clients parse what the pieces add up to."""
+    started, over = BlockStart(1, ToolUse("call_1", "now", {})), BlockStop(1)
+    given = [ToolInputDelta(piece, 1) for piece in pieces]
+    for heard in ([(started, *given, over)], [(started,), *((each,) for each in given), (over,)]):
+        calls = [
+            call
+            for each in written(MEMBER, heard)
+            for call in each["choices"][0]["delta"]["tool_calls"]
+        ]
+        assert "".join(call["function"]["arguments"] for call in calls) == arguments
 
 
 def test_the_signature_of_another_family_is_not_written() -> None:

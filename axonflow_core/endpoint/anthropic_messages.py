@@ -9,6 +9,7 @@ answer that is written here
   and it ends once;
 * blocks are numbered from 0, whichever a family leaves out, and a call of a tool begins without its
   arguments, whichever way a family has them;
+* a thought has a signature, which is empty where nobody signed it;
 * the stop reason leaves together with `message_stop`, in one `message_delta` that has all counts. A
   stream that breaks off before its end has none, whatever was read: its last event is the error.
 
@@ -78,7 +79,8 @@ class ClosedStream:
         chunks.append(chunk if place == index else {**chunk, "index": place})
 
     def _begin(self, chunks: list[Json], chunk: Chunk) -> None:
-        block = chunk["content_block"]
+        block = _signed(chunk["content_block"])
+        chunk = {**chunk, "content_block": block}
         given = block.get("input")
         if not given:
             return self._place(chunks, chunk)
@@ -110,6 +112,10 @@ _CLOSE: Mapping[str, Callable[[ClosedStream, list[Json], Chunk], None]] = {
 }
 
 
+def _signed(block: Json) -> Json:
+    return {"signature": "", **block} if block["type"] == "thinking" else block
+
+
 def closed(form: AnswerForm) -> AnswerForm:
     """`form`, of an operation whose codec writes messages, with its answers as said above."""
 
@@ -118,7 +124,8 @@ def closed(form: AnswerForm) -> AnswerForm:
 
     def close_answer(codec: Any, completion: Completion, facts: ModelFacts) -> Json:
         body = form.close_answer(codec, completion, facts)
-        return {**body, "usage": {**_NO_COUNTS, **body["usage"]}}
+        content = list(map(_signed, body["content"]))
+        return {**body, "content": content, "usage": {**_NO_COUNTS, **body["usage"]}}
 
     return evolve(form, stream_encoder=stream_encoder, close_answer=close_answer)
 

@@ -217,6 +217,8 @@ class ChunkEncoder:
         self._open: int | None = None
         self._usage = Usage()
         self._service_tier: str | None = None
+        self._is_counted = False
+        """Whether there are counts that no chunk has."""
 
     def encode(self, batch: Batch) -> list[Json]:
         """The chunks of one batch, in the order that Anthropic's clients require."""
@@ -230,8 +232,7 @@ class ChunkEncoder:
             if encode is not None:
                 encode(self, chunks, event)
             elif is_usage_alone and type(event) is UsageUpdate:
-                usage = self._take_usage()
-                chunks.append({"type": "message_delta", "delta": {}, "usage": usage})
+                self._count(chunks)
         return chunks
 
     def has_pattern(self, index: int) -> bool:
@@ -244,13 +245,19 @@ class ChunkEncoder:
         for event in batch:
             if isinstance(event, UsageUpdate | MetricsUpdate):
                 self._usage = merge_usage(self._usage, event.usage)
-                self._service_tier = getattr(event, "service_tier", None) or self._service_tier
+            if isinstance(event, UsageUpdate):
+                self._service_tier = event.service_tier or self._service_tier
+                self._is_counted = True
 
     def _take_usage(self) -> dict[str, Json]:
         """The counts since they were last written."""
         native = encode_usage(self._usage, self._service_tier)
-        self._usage, self._service_tier = Usage(), None
+        self._usage, self._service_tier, self._is_counted = Usage(), None, False
         return native
+
+    def _count(self, chunks: list[Json]) -> None:
+        """Write counts that no other chunk takes along."""
+        chunks.append({"type": "message_delta", "delta": {}, "usage": self._take_usage()})
 
     def _start(self, chunks: list[Json], id: str | None, model: str | None) -> None:
         """Write `message_start` with the counts so far. It has no content and no stop reason
@@ -341,10 +348,12 @@ class ChunkEncoder:
         )
 
     def _end(self, chunks: list[Json]) -> None:
-        """Write `message_stop`; a stream that ended without a stop reason gets `end_turn`, because
-        clients require one."""
+        """Write `message_stop`, after counts that came with it. A stream that ended without a stop
+        reason gets `end_turn`, because clients require one."""
         if not self._has_stopped:
             self._stop(chunks, Stopped(StopReason.END_TURN))
+        elif self._is_counted:
+            self._count(chunks)
         chunks.append({"type": "message_stop"})
 
 

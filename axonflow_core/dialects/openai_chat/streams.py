@@ -426,6 +426,8 @@ class ChunkEncoder:
         self._has_ended = False
         self._numbers: dict[int, int] = {}
         self._custom: set[int] = set()
+        self._bare: set[int] = set()
+        """The calls of functions that have no arguments yet."""
         self._older: int | None = None
         self._refusals: set[int] = set()
 
@@ -527,10 +529,12 @@ class ChunkEncoder:
                     self._add_text(draft, TextDelta(text, event.index))
 
     def _stop_block(self, draft: _Draft, event: BlockStop) -> None:
-        """Write the closing tag where the block is tagged reasoning; no other block has an end on
-        the wire."""
+        """Write the closing tag where the block is tagged reasoning, and empty arguments where a
+        call had none: clients read them as JSON. No other block has an end on the wire."""
         if event.index == self._thought:
             draft.write(self._tags.close())
+        elif event.index in self._bare:
+            self._add_arguments(draft, ToolInputDelta("{}", event.index))
 
     # ── tool calls ────────────────────────────────────────────────────────────────────────────────
 
@@ -552,6 +556,8 @@ class ChunkEncoder:
             self._older = index
             draft.older_call = function
             return
+        if not function.get("arguments"):
+            self._bare.add(index)
         draft.calls[index] = {
             "index": self._number(index),
             "id": written_id(call.id, call.spelling),
@@ -566,6 +572,8 @@ class ChunkEncoder:
             call = draft.older_call = {"arguments": "", **(draft.older_call or {})}
             call["arguments"] += event.json
             return
+        if event.json:
+            self._bare.discard(event.index)
         kind, name = _FREE_INPUT if event.index in self._custom else _ARGUMENTS
         started = {"index": self._number(event.index), kind: {name: ""}}
         arguments = draft.calls.setdefault(event.index, started)[kind]
