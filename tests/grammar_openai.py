@@ -40,6 +40,7 @@ class ChatGrammar:
         self._knows_usage = knows_usage
         self._head: tuple[Any, ...] | None = None
         self._calls: list[str] = []
+        """The arguments of each call, as far as they came."""
         self._finish: str | None = None
         self._has_counts = False
         self.end: str | None = None
@@ -84,15 +85,18 @@ class ChatGrammar:
             has_stopped_itself = self._finish in ("stop", "tool_calls")
             is_call = self._finish == "tool_calls"
             assert not has_stopped_itself or is_call is bool(self._calls), chunk
+            assert not is_call or all(type(orjson.loads(each)) is dict for each in self._calls), (
+                chunk
+            )
 
     def _call(self, call: Any) -> None:
         if call["index"] == len(self._calls):
             assert call["id"] and call["function"]["name"] and call["type"] == "function", call
-            self._calls.append(call["id"])
+            self._calls.append("")
         else:
             assert call["index"] < len(self._calls), f"a call before its turn: {call}"
             assert not call.get("id") and "name" not in call["function"], call
-        assert isinstance(call["function"].get("arguments", ""), str), call
+        self._calls[call["index"]] += call["function"].get("arguments", "")
 
 
 def check_chat(body: bytes, *, asks_for_usage: bool = False, knows_usage: bool = True) -> str:

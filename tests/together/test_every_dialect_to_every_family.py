@@ -39,6 +39,7 @@ from axonflow_core.routing.rules import NamedTarget
 from axonflow_core.server.limits import Limits
 from axonflow_core.server.service import Service
 from axonflow_core.server.state import ServerState
+from tests.grammar_openai import check_chat
 from tests.server.in_process import Reply, Served
 from tests.together import drop_in as served
 from tests.together.dialect_bodies import DIALECTS, FURTHER_DIALECTS
@@ -54,6 +55,14 @@ FEATURES: Mapping[str, str] = {
     "schema": r"schema|format|structured|output",
 }
 """Feature -> what names it in a refusal; a text is never refused."""
+COUNTS: Mapping[str, str] = {
+    "chat": "prompt_tokens completion_tokens",
+    "responses": "input_tokens output_tokens",
+    "messages": "input_tokens output_tokens",
+    "invoke": "input_tokens output_tokens",
+    "converse": "inputTokens outputTokens",
+}
+"""Dialect -> what it calls the tokens of a call and of its answer."""
 CALLED = re.compile(rb'"(tool_calls|function_call|functionCall|tool_use|toolUse)"')
 
 
@@ -128,6 +137,37 @@ def found_in(dialect: str, feature: str, is_streamed: bool, reply: Reply) -> str
     if reply.status == 400 and re.search(FEATURES[feature], reply.body.decode(), re.I):
         return "refused"
     return f"{reply.status} {reply.body[:300]!r}"
+
+
+def read_chat_with_counts(body: bytes) -> bytes:
+    check_chat(body, asks_for_usage=True)
+    return body
+
+
+def counts_in(dialect: str, said: bytes) -> list[int]:
+    """What an answer counts; of a stream the last word on it."""
+    found = (re.findall(rf'"{name}":(\d+)', said.decode()) for name in COUNTS[dialect].split())
+    return [int(counts[-1]) for counts in found]
+
+
+@pytest.mark.parametrize("dialect", COUNTS)
+async def test_the_same_prompt_counts_the_same_whole_and_streamed(
+    server: Served, dialect: str
+) -> None:
+    body_of, addressed, read = ALL[dialect]
+    body = body_of("text")
+    if dialect == "chat":
+        body["stream_options"], read = {"include_usage": True}, read_chat_with_counts
+    wrong: list[str] = []
+    for name, target in TARGETS.items():
+        path, more = addressed(name, False)
+        whole = await server.post(path, {**body, **more})
+        path, more = addressed(name, True)
+        streamed = await server.post(path, {**body, **more})
+        counts = counts_in(dialect, whole.body)
+        if not all(counts) or counts_in(dialect, read(streamed.body)) != counts:
+            wrong.append(f"{target.provider} {target.model}")
+    assert not wrong, wrong
 
 
 @pytest.mark.parametrize("dialect", ALL)
