@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 from attrs import evolve
+from hypothesis import given
+from hypothesis import strategies as st
 from toy import CHAT
 
 from axonflow_core.codec import FamilyCodec, Feature, ModelFacts
@@ -22,10 +24,12 @@ from axonflow_core.messages import (
 from axonflow_core.stream import (
     BlockStart,
     BlockStop,
+    Ended,
     ReasoningDelta,
     Stopped,
     StreamEvent,
     TextDelta,
+    ToolInputDelta,
 )
 
 REQUEST = CompletionRequest((user("hi"),))
@@ -124,7 +128,7 @@ def test_a_client_without_reasoning_gets_the_text_alone_numbered_from_0() -> Non
 def test_between_tags_there_is_a_place_for_one_thought_before_the_text() -> None:
     to = evolve(client(Feature.SIGNED_REASONING), reasoning_tags=("<t>", "</t>"))
     first, more = ReasoningDelta("a<t>b", index=3), ReasoningDelta("c</t>", index=3)
-    kept = [ReasoningDelta("ab", index=3), ReasoningDelta("c", index=3)]
+    kept = [ReasoningDelta("ab", index=0), ReasoningDelta("c", index=0)]
     for late in (ReasoningDelta("d", index=4), ReasoningDelta("d", index=2)):
         assert streamed(to, first, more, late) == (kept, ["reasoning"])
     text = TextDelta("Hi", index=0)
@@ -143,6 +147,88 @@ def test_an_index_that_is_used_again_is_of_the_later_block() -> None:
     private, text = BlockStart(0, Opaque("third", {})), BlockStart(0, Text(""))
     events = (private, BlockStop(0), text, TextDelta("Hi", index=0), BlockStop(0))
     assert streamed(client(dialect="other"), *events)[0] == [*events[2:]]
+
+
+# ── blocks in turn ────────────────────────────────────────────────────────────────────────────────
+
+
+def begun(index: int) -> BlockStart:
+    return BlockStart(index, ToolUse(f"call-{index}", "look", {}))
+
+
+def pieces(index: int, *written: str) -> list[ToolInputDelta]:
+    return [ToolInputDelta(each, index) for each in written]
+
+
+STOP = Stopped(StopReason.TOOL_USE)
+
+
+def test_calls_that_come_in_turns_piece_by_piece_come_one_after_the_other() -> None:
+    (a, b), (c, d) = pieces(1, '{"a', '": 1}'), pieces(2, '{"b"', ": 2}")
+    mixed: list[StreamEvent] = [TextDelta("I look."), begun(1), begun(2), a, c, b, d, STOP]
+    in_turn = [TextDelta("I look."), begun(1), a, b, begun(2), c, d, STOP]
+    assert streamed(client(), *mixed)[0] == in_turn
+
+
+def test_calls_that_come_one_after_the_other_wait_for_nothing() -> None:
+    first, second = pieces(0, '{"a', '": 1}'), pieces(1, "{}")
+    events: list[StreamEvent] = [begun(0), *first, begun(1), *second, STOP]
+    stream = served(client()).stream()
+    assert [stream.fit((event,)) for event in events] == [(event,) for event in events]
+
+
+def test_a_text_between_two_calls_is_a_block_of_its_own() -> None:
+    """All texts of OpenAI's chat have one index."""
+    call: list[StreamEvent] = [begun(1), *pieces(1, "{}")]
+    got = [TextDelta("A"), *call, TextDelta("B", 2), evolve(begun(2), index=3), STOP]
+    assert streamed(client(), TextDelta("A"), *call, TextDelta("B"), begun(2), STOP)[0] == got
+
+
+def test_a_text_within_a_call_waits_for_its_end() -> None:
+    first, second = pieces(0, '{"a', '": 1}')
+    got = [begun(0), first, second, TextDelta("B", 1), STOP]
+    assert streamed(client(), begun(0), first, TextDelta("B", 1), second, STOP)[0] == got
+
+
+def test_a_thought_and_a_text_under_one_index_are_two_blocks() -> None:
+    events = ReasoningDelta("Hm."), TextDelta("Hi"), TextDelta("!"), BlockStop(0)
+    got = [ReasoningDelta("Hm."), TextDelta("Hi", 1), TextDelta("!", 1), BlockStop(1)]
+    assert streamed(client(), *events)[0] == got
+
+
+def test_an_empty_piece_begins_no_block_unless_the_answer_is_empty() -> None:
+    blanks, call = (TextDelta(""), ReasoningDelta("", index=1)), begun(2)
+    first, second = pieces(2, '{"a', '": 1}')
+    got = [evolve(each, index=0) for each in (call, first, second)]
+    assert streamed(client(), *blanks, call, first, *blanks, second, STOP)[0] == [*got, STOP]
+    assert streamed(client(), *blanks, Ended())[0] == [TextDelta(""), Ended()]
+
+
+INDEXES = st.integers(0, 3)
+MIXED = st.lists(
+    st.builds(TextDelta, st.sampled_from(["", "a", "b"]), INDEXES)
+    | st.builds(ReasoningDelta, st.sampled_from(["", "x"]), index=INDEXES)
+    | st.builds(ToolInputDelta, st.sampled_from(["", "{", "}", "{}"]), INDEXES)
+    | st.builds(begun, INDEXES)
+    | st.builds(BlockStop, INDEXES),
+    max_size=14,
+)
+
+
+@given(MIXED)
+def test_whatever_is_mixed_comes_block_by_block_with_every_word(mixed: list[StreamEvent]) -> None:
+    got, _ = streamed(client(), *mixed, STOP)
+    numbers: list[int] = []
+    for event in got[:-1]:
+        number, is_start = event.index, isinstance(event, BlockStart)  # type: ignore[union-attr]
+        is_next = number == (numbers[-1] + 1 if numbers else 0)
+        assert is_next if is_start else is_next or number == numbers[-1]
+        numbers.append(number)
+    for words in (TextDelta, ReasoningDelta):
+        said, heard = ["".join(e.text for e in each if type(e) is words) for each in (mixed, got)]
+        assert sorted(said) == sorted(heard)
+    calls, heard_calls = [[e for e in each if type(e) is BlockStart] for each in (mixed, got)]
+    assert len(calls) == len(heard_calls)
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,7 @@ the call.
     media        pictures and documents: labels, sources, limits
     parameters tools names turns    one kind of step each
     answers      the answer, whole and in a stream
+    blocks_in_turn  a streamed one, block by block
     model        what a step knows of the model, and where it reports
 """
 

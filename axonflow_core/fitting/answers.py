@@ -17,7 +17,7 @@ so nothing of it may become an error:
     facts                unknown members, the echo of the request and details of the stop are the
                          model's own, and are left out without a report
 
-In a stream the blocks that stay are numbered without gaps.
+In a stream the blocks that stay come one after the other (`blocks_in_turn`).
 """
 
 from __future__ import annotations
@@ -58,6 +58,7 @@ from axonflow_core.stream import (
     UsageUpdate,
 )
 
+from .blocks_in_turn import BlocksInTurn
 from .output import is_output, output_of, output_text, unforced
 
 _UNREPORTED = frozenset({StopReason.STOP_SEQUENCE, StopReason.TOOL_USE, StopReason.OTHER})
@@ -216,7 +217,9 @@ class ClientEvents:
 
     def __init__(self, codec: Codec) -> None:
         self._client = Client(codec)
+        self._in_turn = BlocksInTurn()
         self._left_out: set[int] = set()
+        """The indexes of blocks that were announced and have no place."""
         self._has_text = self._has_call = False
         self._first_thought: int | None = None
         self.lost: dict[str, Adjustment] = {}
@@ -227,9 +230,9 @@ class ClientEvents:
     def fit(self, batch: Batch) -> Batch:
         """The batch as the client's dialect can encode it. Events of blocks that were left out are
         left out too."""
-        is_at_its_place = self._has_text and not self._left_out
-        if is_at_its_place and len(batch) == 1 and type(batch[0]) is TextDelta:  # by far the most
-            return batch
+        is_kept = self._has_text and not self._left_out
+        if is_kept and len(batch) == 1 and type(batch[0]) is TextDelta:  # by far the most
+            return self._in_turn.fit(batch)
         fitted: list[StreamEvent] = []
         for event in batch:
             change = _CLIENT_EVENTS.get(type(event))
@@ -237,7 +240,7 @@ class ClientEvents:
                 fitted.append(event)
             else:
                 fitted += change(self, event)
-        return tuple(fitted)
+        return self._in_turn.fit(tuple(fitted))
 
     def _start(self, event: BlockStart) -> Batch:
         """Begin a block that has a place in the dialect; note the index of one that has none."""
@@ -250,7 +253,7 @@ class ClientEvents:
         self._has_call = self._has_call or type(placed) is ToolUse
         # An index may be used again, by a later block that has a place.
         self._left_out.discard(event.index)
-        return (BlockStart(self._number(event.index), placed),)
+        return (BlockStart(event.index, placed),)
 
     def _text(self, event: TextDelta) -> Batch:
         self._has_text = True
@@ -266,17 +269,13 @@ class ClientEvents:
 
     def _delta(self, event: Any) -> Batch:
         """A piece of text, of arguments, or the end of a block."""
-        if event.index in self._left_out:
-            return ()
-        number = self._number(event.index)
-        return (event if number == event.index else evolve(event, index=number),)
+        return () if event.index in self._left_out else (event,)
 
     def _thought(self, event: ReasoningDelta) -> Batch:
         """A piece of reasoning, without tags and signatures that the dialect does not have."""
         is_plain = event.signature is None and event.redacted is None
         if not self._client.has(Feature.REASONING) or self._comes_too_late(event.index):
             self._note(str(Feature.REASONING))
-            self._left_out.add(event.index)
             return ()
         text = self._client.untagged(event.text)
         if is_plain or self._client.keeps_signatures:
@@ -303,13 +302,6 @@ class ClientEvents:
         """The counts that are billed, for dialects that have no metrics too."""
         measured = MetricsUpdate(event.usage, event.latency_ms, event.first_byte_latency_ms)
         return (UsageUpdate(_own_counts(event.usage)), measured)
-
-    def _number(self, index: int) -> int:
-        """The place of a block among those that stay."""
-        if not self._left_out:
-            return index
-        # Blocks begin in the order of their indexes, so every lower one that is left out is known.
-        return index - sum(other < index for other in self._left_out)
 
     def _note(self, name: str | None) -> None:
         """Note what is left out, once for each kind."""
