@@ -42,7 +42,8 @@ from .unary import EmulatedUnary
 
 def context_of(call: Call, facts: ModelFacts) -> StreamContext:
     """Id and time of an answer: the same call has the same."""
-    return evolve(of_core.context_of(call), model=facts.base_id or facts.model_id)
+    context = of_core.context_of(call)
+    return evolve(context, id=f"emulated-{context.id}", model=facts.base_id or facts.model_id)
 
 
 def _call_id(number: int) -> str:

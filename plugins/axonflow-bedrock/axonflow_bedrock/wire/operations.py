@@ -62,7 +62,6 @@ def _operation(
         surface=surface,
         form=SURFACES[surface].form,
         framing=framing if is_streamed else None,
-        id_prefix="emulated-",
     )
 
 
