@@ -6,6 +6,7 @@ from __future__ import annotations
 import ast
 import io
 import json
+import logging
 import sys
 from pathlib import Path
 
@@ -231,3 +232,12 @@ def test_a_secret_of_a_configuration_without_clients_says_where_they_stand(
 ) -> None:
     assert main(["clients", "secret", "acme"]) == 3
     assert "no clients: add it under `server.clients`" in capsys.readouterr().err
+
+
+def test_a_command_that_is_over_writes_no_warning_of_what_comes_after_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    before = list(logging.getLogger().handlers)
+    assert main(["ask", "hi"]) == 0
+    assert main(["ask", "hi", "--provider", "nobody"]) == 2
+    assert logging.getLogger().handlers == before

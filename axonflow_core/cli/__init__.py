@@ -57,7 +57,8 @@ class _Commands(Group):
 
 @click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="axonflow-core", prog_name="axonflow")
-def axonflow() -> None:
+@click.pass_context
+def axonflow(context: click.Context) -> None:
     """Language models as a governed runtime: providers and model families are plugins.
 
     \b
@@ -65,9 +66,9 @@ def axonflow() -> None:
     axonflow init                      write a first axonflow.yaml
     axonflow ask "Why is the sky blue?"
     """
-    from axonflow_core.cli.display import show_warnings
+    from axonflow_core.cli.display import warnings_shown
 
-    show_warnings()
+    context.with_resource(warnings_shown())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

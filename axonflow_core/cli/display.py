@@ -38,15 +38,21 @@ def stderr() -> Console:
     return Console(stderr=True, emoji=False, width=None if sys.stderr.isatty() else _UNBOUNDED)
 
 
-def show_warnings() -> None:
-    """Write log records of AxonFlow and its plugins to stderr, each distinct message once."""
+@contextmanager
+def warnings_shown() -> Iterator[None]:
+    """Within it, log records of AxonFlow and its plugins go to stderr: each message once."""
     handler = logging.StreamHandler()
     handler.setFormatter(_Visible("warning: %(message)s"))
     handler.addFilter(_Once())
     handler.addFilter(
         lambda record: record.name.startswith("axonflow_")
     )  # the core and its plugins, no other library
-    logging.getLogger().addHandler(handler)
+    root = logging.getLogger()
+    root.addHandler(handler)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
 
 
 class _Visible(logging.Formatter):
