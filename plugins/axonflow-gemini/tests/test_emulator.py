@@ -86,7 +86,7 @@ def test_a_stream_is_the_same_answer(running: RunningEmulator, tmp_path: Path) -
     )
 
 
-@pytest.mark.parametrize("model", ["gemini-3.8-flash", "gemini-2.5-flash"])
+@pytest.mark.parametrize("model", ["gemini-3.8-flash", "gemini-2.5-flash-lite"])
 @pytest.mark.parametrize("is_streamed", [False, True])
 def test_tools_are_called_and_answered_with_the_signature(
     running: RunningEmulator, tmp_path: Path, model: str, is_streamed: bool
