@@ -115,7 +115,6 @@ VERSION_4 = (
     "DROP TABLE terms, series",
     "ALTER TABLE records DROP COLUMN series, DROP COLUMN cost_usd",
     "UPDATE settings SET value = '4' WHERE name = 'version'",
-    "UPDATE alembic_version SET version_num = '4'",
 )
 SLOW = (
     "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS "

@@ -65,7 +65,8 @@ class Database(ABC):
     failures: ClassVar[tuple[type[Exception], ...]]
     """Those of `faults` that are not the fault of what was asked."""
     own_tables: ClassVar[frozenset[str]] = frozenset(("alembic_version",))
-    """Tables that are made with it and hold nothing of the audit."""
+    """Tables that hold nothing of the audit: where an older one was brought up to date, the mark of
+    Alembic."""
     name: str
     """What messages call it. No password is in it."""
 

@@ -44,7 +44,6 @@ from axonflow_core.audit.databases import (
     Driver,
     Presence,
     driver_of,
-    migrations,
     wait_for,
 )
 from axonflow_core.audit.schema import (
@@ -135,7 +134,6 @@ class PostgresDatabase(Database):
                 values = {VERSION_NAME: str(VERSION).encode(), MASTER_NAME: master_check}
                 rows = [{"name": name, "value": value} for name, value in values.items()]
                 connection.execute(insert(SETTINGS), rows)
-                migrations.mark(connection)
         finally:
             engine.dispose()
 

@@ -41,7 +41,6 @@ from axonflow_core.audit.databases import (
     Presence,
     driver_of,
     locks,
-    migrations,
 )
 from axonflow_core.audit.schema import SETTINGS, TABLES, VERSION
 from axonflow_core.errors import AuditError, ConfigError
@@ -243,7 +242,6 @@ class SQLiteDatabase(Database):
             values = {VERSION_NAME: str(VERSION).encode(), MASTER_NAME: master_check}
             rows = [{"name": name, "value": value} for name, value in values.items()]
             connection.execute(insert(SETTINGS), rows)
-            migrations.mark(connection)
         engine.dispose()
         new.rename(path)
         _sync_folder(path.absolute().parent)

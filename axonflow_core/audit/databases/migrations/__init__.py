@@ -8,32 +8,19 @@ happens. A newer one is refused.
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, inspect, text, update
 
 from axonflow_core.audit.databases import VERSION_NAME, setting
 from axonflow_core.audit.schema import SETTINGS, VERSION
 
-if TYPE_CHECKING:
-    from alembic.config import Config
-
 _LOG = logging.getLogger(__name__)
 
 
-def mark(connection: Connection) -> None:
-    """Tell Alembic that the tables are the newest."""
-    from alembic import command
-
-    command.stamp(_config(connection), str(VERSION))
-
-
 def upgrade(connection: Connection) -> None:
-    """Bring the tables of an older version up to date."""
-    from alembic import command
-
-    tables = inspect(connection).get_table_names()
-    if SETTINGS.name not in tables:
+    """Bring the tables of an older version up to date. For these alone Alembic is imported, which
+    takes 8 MB."""
+    if SETTINGS.name not in inspect(connection).get_table_names():
         return  # it is no database of the audit
     version = setting(connection, VERSION_NAME) or b""
     if not version.isdigit() or not 0 < int(version) < VERSION:
@@ -46,20 +33,21 @@ def upgrade(connection: Connection) -> None:
     )
     if connection.dialect.name == "postgresql":  # an index of many records takes its time
         connection.execute(text("SET LOCAL statement_timeout = 0"))
-    config = _config(connection)
-    if "alembic_version" not in tables:
-        command.stamp(config, version.decode())
-    command.upgrade(config, str(VERSION))
+    _run_revisions(connection, version.decode())
     connection.execute(
         update(SETTINGS).where(SETTINGS.c.name == VERSION_NAME).values(value=str(VERSION).encode())
     )
     _LOG.warning("the audit's tables are up to date")
 
 
-def _config(connection: Connection) -> Config:
+def _run_revisions(connection: Connection, version: str) -> None:
+    """Run those behind a version. Alembic is told which one it is: a database that was made with
+    the newest tables of its time has no mark of Alembic's."""
+    from alembic import command
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", "axonflow_core:audit/databases/migrations")
     config.attributes["connection"] = connection
-    return config
+    command.stamp(config, version)
+    command.upgrade(config, str(VERSION))
