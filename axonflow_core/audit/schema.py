@@ -74,23 +74,9 @@ REPEATED = (
 )
 """The columns of `records` that repeat a member of the body, by the same name."""
 Index("records_of_a_tenant", RECORDS.c.tenant, RECORDS.c.at_us)
-Index(
-    "records_of_a_series",
-    *(RECORDS.c.series, RECORDS.c.at_us, RECORDS.c.cost_usd),
-    postgresql_include=["row"],
-)
-Index(
-    "records_that_open",
-    RECORDS.c.chain,
-    sqlite_where=RECORDS.c.kind == "opened",
-    postgresql_where=RECORDS.c.kind == "opened",
-)
-Index(
-    "records_that_close",
-    RECORDS.c.closes,
-    sqlite_where=RECORDS.c.closes.is_not(None),
-    postgresql_where=RECORDS.c.closes.is_not(None),
-)
+IN_SERIES = Index("records_of_a_series", RECORDS.c.series, RECORDS.c.at_us, RECORDS.c.cost_usd)
+OPENING = Index("records_that_open", RECORDS.c.chain, sqlite_where=RECORDS.c.kind == "opened")
+CLOSING = Index("records_that_close", RECORDS.c.closes, sqlite_where=RECORDS.c.closes.is_not(None))
 
 
 def _signed() -> tuple[Column[Any], ...]:

@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 from on_time import until, wait_until
-from sqlalchemy import Column, MetaData, String, Table, insert
+from sqlalchemy import Column, Index, MetaData, String, Table, insert
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.schema import CreateIndex
 
 pytest.importorskip("psycopg", reason="PostgreSQL: psycopg is not installed")
 
@@ -26,6 +28,7 @@ from axonflow_core.audit.databases import postgres as database_module
 from axonflow_core.audit.databases.urls import database_of
 from axonflow_core.audit.places import Filter
 from axonflow_core.audit.record import Kind
+from axonflow_core.audit.schema import CLOSING, IN_SERIES, OPENING
 from axonflow_core.audit.search import search
 from axonflow_core.audit.store import AuditStore
 from axonflow_core.errors import AuditError, ConfigError
@@ -33,6 +36,18 @@ from axonflow_core.keys import throwaway_keys
 
 from .killing import found_lost, kills, stored, writing
 from .making import KEYS, append_all, call, opened, verified, waits_behind_another
+
+
+@pytest.mark.parametrize(
+    ("index", "end"),
+    [
+        (IN_SERIES, "(series, at_us, cost_usd) INCLUDE (row)"),
+        (OPENING, "(chain) WHERE kind = 'opened'"),
+        (CLOSING, "(closes) WHERE closes IS NOT NULL"),
+    ],
+)
+def test_indexes_have_what_postgres_can_do(index: Index, end: str) -> None:
+    assert str(CreateIndex(index).compile(dialect=postgresql.dialect())).endswith(end)
 
 
 @pytest.mark.thorough

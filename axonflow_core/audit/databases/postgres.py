@@ -47,7 +47,10 @@ from axonflow_core.audit.databases import (
     wait_for,
 )
 from axonflow_core.audit.schema import (
+    CLOSING,
     HEADS,
+    IN_SERIES,
+    OPENING,
     RECORDS,
     SETTINGS,
     TABLES,
@@ -75,6 +78,10 @@ WRITERS = Table(
     Column("chain", String, primary_key=True),
     Column("seen_at", DateTime(timezone=True), nullable=False),
 )
+# Not in the schema: SQLAlchemy would load the dialect, 2 MB, wherever there is a file of SQLite.
+IN_SERIES.kwargs["postgresql_include"] = ["row"]
+for _partial in (OPENING, CLOSING):
+    _partial.kwargs["postgresql_where"] = _partial.kwargs["sqlite_where"]
 _BEAT = f"""\
 INSERT INTO {WRITERS.name} (chain, seen_at) VALUES (%s, clock_timestamp())
 ON CONFLICT (chain) DO UPDATE SET seen_at = clock_timestamp()"""  # noqa: S608 - a name of ours
