@@ -97,8 +97,10 @@ def write_line(text: str) -> None:
 
 def tell(text: str, *, style: str | None = None, end: str = "\n") -> None:
     """Write text to stderr, in a rich style on a terminal, without control characters."""
-    console = stderr()
-    console.print(
+    if style is None:  # a server needs no rich, which takes 2 MB
+        click.echo(visible(text) + end, err=True, nl=False)
+        return
+    stderr().print(
         visible(text), style=style, end=end, markup=False, highlight=False, soft_wrap=True
     )
 
