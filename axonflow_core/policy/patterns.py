@@ -28,6 +28,9 @@ Within: TypeAlias = Callable[[bytes, int, int], Sequence[tuple[int, int]]]
 Possible: TypeAlias = Callable[[bytes], Sequence[int]]
 """text -> the numbers of the patterns that it may match, in ascending order."""
 
+Whole: TypeAlias = Callable[[bytes], bool]
+"""text -> whether a pattern matches all of it."""
+
 MAX_PATTERN = 4_096
 """The longest pattern or literal, in characters."""
 MAX_PROGRAM = 4_000
@@ -86,11 +89,13 @@ def compiled(pattern: str) -> Regexp:
     return regexp
 
 
+@cache
 def capturing(pattern: str) -> Regexp:
     """A `pattern` that comes with the project, of any size; its groups capture, which costs a
-    second, slower search of what matches. Raises `ConfigError` where google-re2 is not installed.
-    """
-    return _compiled(pattern, captures=True)
+    second, slower search of what matches. The same one whoever asks, and that of `united` where it
+    has no groups. Raises `ConfigError` where google-re2 is not installed."""
+    regexp = _compiled(pattern, captures=True)
+    return regexp if regexp.groups else united((pattern,))
 
 
 @cache
@@ -98,6 +103,11 @@ def united(patterns: Sequence[str]) -> Regexp:
     """The automaton for patterns that come with the project, any one of them: the same one whoever
     asks."""
     return _compiled("|".join(f"(?:{pattern})" for pattern in patterns))
+
+
+def size_of(pattern: str) -> int:
+    """How many instructions a pattern that comes with the project is compiled to."""
+    return int(_compiled(pattern).programsize)
 
 
 @lru_cache(maxsize=64)
@@ -126,6 +136,13 @@ def wholes_of(patterns: Sequence[str]) -> Possible:
     starts = range(0, len(patterns), _TOGETHER)
     parts = [(start, _wholes(patterns[start : start + _TOGETHER]).Match) for start in starts]
     return lambda data: [start + one for start, match in parts for one in match(data) or ()]
+
+
+def whole_of(pattern: str) -> Whole:
+    """The function that says whether the pattern matches all of a text. A set of RE2's forgets how
+    a pattern is written, which for a large one is two thirds of what it weighs."""
+    match = _wholes((pattern,)).Match
+    return lambda data: bool(match(data))
 
 
 def looking(regexp: Regexp) -> Look:
@@ -179,6 +196,7 @@ def _wholes(patterns: Sequence[str]) -> Any:
     import re2
 
     options = re2.Options()
+    options.never_capture = True
     options.max_mem = MAX_MEMORY
     parts = re2.Set.FullMatchSet(options)
     for pattern in patterns:

@@ -21,7 +21,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from functools import cache, lru_cache
 from typing import NamedTuple, TypeAlias
 
-from axonflow_core.policy.patterns import Look, Within, literals, looking, quoted, united, within
+from axonflow_core.policy.patterns import (
+    Look,
+    Within,
+    literals,
+    looking,
+    quoted,
+    size_of,
+    united,
+    within,
+)
 from axonflow_core.policy.views import View
 
 Clue: TypeAlias = tuple[tuple[str, ...], str]
@@ -144,8 +153,7 @@ def is_of_numbers(hint: str) -> bool:
     place of digits the hint has no program."""
     if _NOT_PLAIN.search(hint):
         return False
-    without = united((hint.replace(r"\d", _NOTHING),))
-    return bool(without.programsize == united((_NOTHING,)).programsize)
+    return size_of(hint.replace(r"\d", _NOTHING)) == size_of(_NOTHING)
 
 
 def _words_in(data: bytes, start: int, find: Within, words: Iterable[bytes]) -> Set[bytes]:

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cache
+from functools import cache, partial
 
 from attrs import field
 
@@ -30,8 +30,8 @@ from axonflow_core.policy.patterns import (
     Possible,
     Regexp,
     Within,
-    compiled,
     possible_of,
+    size_of,
     united,
     within,
 )
@@ -106,13 +106,7 @@ def hint_of(kinds: Iterable[Kind]) -> str:
 def finder_of(kinds: Sequence[Kind], *, comments: bool = True) -> Find:
     """The function that searches for all of the kinds, which are compiled when it is first called.
     `comments`: whether those of SQL stand for blanks."""
-
-    @cache
-    def searches() -> tuple[Sequence[tuple[Kind, Within]], Possible]:
-        groups = list(_grouped(kinds))
-        patterns = [f"(?is){group.pattern}" for group in groups]
-        finds = [within(compiled(pattern)) for pattern in patterns]
-        return list(zip(groups, finds, strict=True)), possible_of(patterns)
+    searches = cache(partial(_searches, tuple(kinds)))
 
     def find(view: View) -> Spans:
         hint, spans = united((hint_of(kinds),)), list[tuple[int, int]]()
@@ -144,6 +138,16 @@ def finder_of(kinds: Sequence[Kind], *, comments: bool = True) -> Find:
     return find
 
 
+@cache
+def _searches(kinds: Sequence[Kind]) -> tuple[Sequence[tuple[Kind, Within]], Possible]:
+    """The searches for groups of the kinds, and which of them a text may have: the same ones
+    whoever asks."""
+    groups = list(_grouped(kinds))
+    patterns = [f"(?is){group.pattern}" for group in groups]
+    finds = [within(united((pattern,))) for pattern in patterns]
+    return list(zip(groups, finds, strict=True)), possible_of(patterns)
+
+
 def _grouped(kinds: Iterable[Kind]) -> Iterator[Kind]:
     """The kinds, those together that are told from harmless texts in one way, as many as fit into
     an automaton of `_TOGETHER`: a long text is read once for each."""
@@ -153,7 +157,7 @@ def _grouped(kinds: Iterable[Kind]) -> Iterator[Kind]:
     for alike in ways.values():
         group, size = list[Kind](), 0
         for kind in alike:
-            own = compiled(f"(?is){kind.pattern}").programsize
+            own = size_of(f"(?is){kind.pattern}")
             if group and size + own > _TOGETHER:
                 yield _group(group)
                 group, size = [], 0

@@ -12,12 +12,11 @@ from typing import Any, NamedTuple, TypeAlias
 
 from axonflow_core.errors import ConfigError
 from axonflow_core.policy.patterns import (
-    Look,
     Possible,
+    Whole,
     Within,
     capturing,
-    looking,
-    united,
+    whole_of,
     wholes_of,
     within,
 )
@@ -80,7 +79,7 @@ class Plans(NamedTuple):
 class Country(NamedTuple):
     """How the numbers of a country look that are written with its code."""
 
-    number: Look
+    number: Whole
     """With the prefix that people add though the code stands there, or without it."""
     lengths: Collection[int]
     """How many digits the numbers have."""
@@ -91,9 +90,9 @@ class Country(NamedTuple):
 
     def has(self, national: bytes) -> bool:
         """Whether the number may have been given that has these digits behind the code."""
-        if self.number(national) >= 0:
+        if self.number(national):
             return True
-        return bool(self.rewritten) and self.number(self._without_prefix(national)) >= 0
+        return bool(self.rewritten) and self.number(self._without_prefix(national))
 
     def is_long(self, national: bytes) -> bool:
         """Whether it is as long as those of the country are."""
@@ -145,7 +144,7 @@ def _country(code: int, regions: Sequence[str]) -> Country:
     numbers = "|".join(map(_number, (main, *others)))
     prefix, lengths = main.national_prefix_for_parsing or "", main.general_desc
     return Country(
-        looking(united((rf"\A(?:{prefix})?(?:{numbers})\z",))),
+        whole_of(f"(?:{prefix})?(?:{numbers})"),
         {*lengths.possible_length, *lengths.possible_length_local_only},
         within(capturing(rf"\A(?:{prefix})")) if prefix else None,
         (main.national_prefix_transform_rule or "").encode(),

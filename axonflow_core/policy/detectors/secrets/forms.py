@@ -72,17 +72,17 @@ class TokenForm:
 
     def __init__(self, rule: SecretRule) -> None:
         self._group = rule.group
-        self._begins = rule.id in _BEGINNINGS
-        self._looser = united((_BEGINNINGS.get(rule.id) or _looser(rule.searched),))
+        begins = _BEGINNINGS.get(rule.id)
+        self._looser = united((begins or _looser(rule.searched),))
         self._pattern = capturing(rule.searched)
-        self._end = ending(united((rule.searched,)))
+        self._end = ending(united((rule.searched,))) if begins else None
 
     def search(self, data: bytes, position: int) -> Sighting | None:
         found = self._looser.search(data, position)
         if found is None:
             return None
         span = value = found.span()
-        if self._begins:
+        if self._end is not None:
             value = span[0], max(span[0], self._end(data, span[0]))
         return Sighting(value, span)
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 from math import log2
 
 from axonflow_core.policy.detectors.secrets.gitleaks import GENERAL, SecretRule, allowed_by_all
 from axonflow_core.policy.detectors.secrets.sightings import Candidate
-from axonflow_core.policy.patterns import Regexp, capturing, looking, quoted
+from axonflow_core.policy.patterns import Regexp, looking, quoted, united
 
 LEAST_ENTROPY = 2.0
 """Bits for each byte of a secret whose rule says nothing of them: more than a few characters that
@@ -109,10 +108,4 @@ def _tests(rule: SecretRule) -> Sequence[tuple[str, Regexp]]:
         words += map(quoted, allowlist.stopwords)
     tests = [(target, "|".join(f"(?:{one})" for one in patterns[target])) for target in patterns]
     tests.append(("secret", f"(?i:{'|'.join(words)})"))
-    return [(target, _compiled(pattern)) for target, pattern in tests]
-
-
-@cache
-def _compiled(pattern: str) -> Regexp:
-    """Most rules have the same allowlists."""
-    return capturing(pattern)
+    return [(target, united((pattern,))) for target, pattern in tests]
