@@ -10,7 +10,7 @@ nothing to declare. What routing asks is optional too, and answered without I/O:
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Mapping
 from typing import Any, Generic, Protocol, Self, runtime_checkable
 
 from attrs import Factory, field
@@ -393,6 +393,15 @@ class SupportsCheck(Protocol):
     async def check(self, *, with_credentials: bool = True) -> Checkup:
         """What the first call would find, by the way that it takes; nothing is sent to a model.
         Where not `with_credentials`, none are looked for. Raises nothing for what is wrong."""
+        ...
+
+
+@runtime_checkable
+class SupportsModelCheck(Protocol):
+    """A provider that can say offline what is doubtful of any model."""
+
+    def model_findings(self, model: str) -> Iterable[Finding]:
+        """What the first call of `model` would find, as far as that is known here. No I/O."""
         ...
 
 

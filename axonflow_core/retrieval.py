@@ -303,10 +303,12 @@ def _documents(
 ) -> tuple[str | Text | Data, ...]:
     """The documents of a request, from one or several."""
     given = [value] if isinstance(value, str) else value
-    return tuple_of(_DOCUMENTS, given, "texts, Texts and Data", _as_plain)
+    documents = tuple_of(_DOCUMENTS, given, "texts, Texts and Data", _as_plain)
+    return tuple(map(_as_plain, documents))
 
 
-def _as_plain(value: object) -> object:
+def _as_plain(value: str | Text | Data) -> str | Text | Data:
+    """A text as it may stand in JSON; all else unchanged."""
     return text_value(value) if isinstance(value, str) else value
 
 

@@ -157,6 +157,15 @@ def test_the_table_says_what_is_served_and_what_it_costs(tmp_path: Path) -> None
             [
                 (
                     "acme-9 is no model that is known here",
+                    "did you mean `acme-2`? `axonflow models --provider acme` lists those that are",
+                )
+            ],
+        ),
+        (
+            {"model": "zzz"},
+            [
+                (
+                    "zzz is no model that is known here",
                     "`axonflow models --provider acme` lists those that are",
                 )
             ],

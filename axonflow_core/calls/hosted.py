@@ -28,6 +28,7 @@ from axonflow_core.errors import (
 from axonflow_core.http.client import HttpRequest, Timeouts
 from axonflow_core.json_text import loads_answer
 from axonflow_core.messages import Json, Receipt
+from axonflow_core.nearest import nearest
 from axonflow_core.plugin_spec import Life, Services
 from axonflow_core.provider import Checkup, Fact, Finding, Health, Price, warning
 from axonflow_core.tables.errors import ErrorTable
@@ -266,16 +267,17 @@ class HostedProvider(RoutedProvider):
         parts = urlsplit(self._service.base_url)
         if parts.scheme == "http" and parts.hostname not in _HERE:
             yield warning("the API key is sent unencrypted", "use https", key="endpoint")
-        yield from self.model_findings()
+        yield from self.model_findings(self.default_model)
 
-    def model_findings(self) -> Iterator[Finding]:
-        """Whether the model is known, and whether it has ended or will."""
-        name = self.default_model
-        row = self.row(name)
+    def model_findings(self, model: str) -> Iterator[Finding]:
+        """Whether a model is known, and whether it has ended or will."""
+        row = self.row(model)
         if row is None and self.is_table_whole:
-            fix = f"`axonflow models --provider {self._name}` lists those that are"
-            yield warning(f"{name} is no model that is known here", fix, key="model")
+            near = nearest(model, (each.id for each in self.models.rows))
+            listed = f"`axonflow models --provider {self._name}` lists those that are"
+            fix = f"did you mean `{near}`? {listed}" if near else listed
+            yield warning(f"{model} is no model that is known here", fix, key="model")
         elif row is not None and row.ends_on is not None:
             ends = "ended" if row.life_on(self._today()) is Life.ENDED else "ends"
             instead = row.successor and f"{row.successor} takes its place"
-            yield warning(f"{name} {ends} on {row.ends_on}", instead, key="model")
+            yield warning(f"{model} {ends} on {row.ends_on}", instead, key="model")

@@ -117,7 +117,7 @@ async def _examined(read: ReadConfig, *, with_credentials: bool) -> _Report:
     import os
 
     from axonflow_core.cli.routing import doubts
-    from axonflow_core.config.findings import located
+    from axonflow_core.config.findings import located, shown
     from axonflow_core.provider import SupportsCheck
     from axonflow_core.runtime import Runtime
 
@@ -134,7 +134,7 @@ async def _examined(read: ReadConfig, *, with_credentials: bool) -> _Report:
                 new = [each for each in found.findings if each.root_key not in left_out]
                 faults += located(read.config, entry, (each for each in new if each.is_fault))
                 warnings += located(read.config, entry, (e for e in new if not e.is_fault))
-        warnings += doubts(read.config, runtime.router)
+        warnings += shown(read.config, doubts(read, runtime.router))
     for entry in read.config.enabled.values():
         warnings += located(read.config, entry, _unread_variables(read.config, entry, os.environ))
     return _Report(

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from axonflow_core.config import Config, Fault
+    from axonflow_core.config import Config, Fault, Place
+    from axonflow_core.config.loading import ReadConfig
     from axonflow_core.messages import Json
     from axonflow_core.routing.router import Router
     from axonflow_core.routing.rules import NamedModels, NamedTarget
@@ -67,19 +68,58 @@ def described_models(models: NamedModels) -> Mapping[str, Json]:
     return {name: [attrs.asdict(target) for target in named] for name, named in models.items()}
 
 
-def doubts(config: Config, router: Router) -> Iterator[Fault]:
-    """Warnings of what the file allows and nobody means: names that are ids, targets outside of the
-    regions."""
+def doubts(read: ReadConfig, router: Router) -> Iterator[Fault]:
+    """Warnings of what the file allows and nobody means: names that are ids, targets with an id of
+    another provider or none, targets outside of the regions."""
     from axonflow_core.config import Fault, Place
 
-    place = Place(str(config.path) if config.path else "")
-    for name in config.models:
+    config = read.config
+    file = Place(str(config.path) if config.path else "")
+    for name, targets in config.models.items():
         for provider in router.providers:
             if router.catalogue.serves(provider, name):
                 message = f"the model name `{name}` is an id of {provider}, which it hides"
-                yield Fault(place, message, "give the name another word")
+                yield Fault(_place(read, name) or file, message, "give the name another word")
+        for at, target in enumerate(targets):
+            for message, hint in _misnamed(target, router):
+                yield Fault(_place(read, name, at) or file, message, hint)
     for message in _outside(config, router):
-        yield Fault(place, message, _WAY_IN)
+        yield Fault(file, message, _WAY_IN)
+
+
+def _place(read: ReadConfig, name: str, at: int | None = None) -> Place | None:
+    """Where a named model is written, or the model of its target."""
+    from axonflow_core.config.nodes import Listing, Section
+
+    if not isinstance(read.models, Section):
+        return None
+    if at is None:
+        return read.models.place_of(name)
+    targets = read.models.get(name)
+    target = targets.items[at] if isinstance(targets, Listing) else None
+    model = target.get("model") if isinstance(target, Section) else None
+    return None if model is None else model.place
+
+
+def _misnamed(target: NamedTarget, router: Router) -> Iterator[tuple[str, str | None]]:
+    """What is doubtful of the id of a target, and how it is mended; nothing of one that its
+    provider has by default, of which its own check tells."""
+    from axonflow_core.provider import SupportsModelCheck
+
+    provider = router.providers.get(target.provider)
+    if provider is None or target.model == provider.default_model:
+        return
+    serves = router.catalogue.serves
+    theirs = [name for name in router.providers if serves(name, target.model)]
+    is_foreign = bool(theirs) and target.provider not in theirs
+    of_others = f"it is one of {', '.join(theirs)}: write the id that {target.provider} has for it"
+    if isinstance(provider, SupportsModelCheck):
+        for finding in provider.model_findings(target.model):
+            is_about_id = is_foreign and finding.key == "model"
+            yield finding.message, of_others if is_about_id else finding.hint
+    elif serves(target.provider, target.model) is False:
+        message = f"{target.model} is no model of {target.provider}"
+        yield message, of_others if is_foreign else None
 
 
 _WAY_IN = (

@@ -16,7 +16,11 @@ def located(
 ) -> tuple[Fault, ...]:
     """The findings of `entry` as faults with place and snippet. One without a key is placed at the
     entry's `config:`."""
-    faults = [_fault_of(entry, finding) for finding in findings]
+    return shown(config, (_fault_of(entry, finding) for finding in findings))
+
+
+def shown(config: Config, faults: Iterable[Fault]) -> tuple[Fault, ...]:
+    """`faults` with the lines of the file that they are in."""
     try:
         text = config.path.read_text("utf-8-sig") if config.path else ""
     except (OSError, UnicodeDecodeError):  # it was read before, and is gone

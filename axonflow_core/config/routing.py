@@ -38,15 +38,24 @@ def with_environment(routing: Section, environment: Mapping[str, str]) -> Sectio
 
 def with_weights(config: Config, weighed: Collection[str], weights: Mapping[str, float]) -> Config:
     """`config` with the shares of PROVIDER_WEIGHTS, for entries that are not `weighed` in the file.
-    A provider that it does not name has none."""
+    A provider that it does not name has none; one that is not enabled is a warning."""
     if not weights:
         return config
     total = sum(weights.values())
+    unused = (
+        Fault(
+            Place(WEIGHTS),
+            f"{WEIGHTS} gives {name} a share, and no call goes there: it is not enabled",
+            "enable it, or leave it out",
+        )
+        for name, weight in weights.items()
+        if weight and name not in config.enabled
+    )
     providers = {
         name: entry if name in weighed else evolve(entry, weight=weights.get(name, 0.0) / total)
         for name, entry in config.providers.items()
     }
-    return evolve(config, providers=providers)
+    return evolve(config, providers=providers, warnings=(*config.warnings, *unused))
 
 
 def weights_of(environment: Mapping[str, str], known: Collection[str]) -> Mapping[str, float]:
@@ -58,6 +67,8 @@ def weights_of(environment: Mapping[str, str], known: Collection[str]) -> Mappin
         name, _, weight = (part.strip() for part in item.partition(":"))
         if name not in known:
             raise _wrong(f"has no provider `{name}`", suggest(name, known, noun="providers"))
+        if name in weights:
+            raise _wrong(f"names {name} twice", "write one weight for each provider")
         node = Scalar(weight, Place(WEIGHTS))
         weights[name] = structure(node, float, key=name)
         if weights[name] < 0:
@@ -134,6 +145,7 @@ def _unanswered(name: str, node: Node, entries: Mapping[str, bool]) -> Iterator[
     unknown = [each for each in providers if each.text not in entries]
     for each in unknown:
         yield _no_entry(each, entries)
+    yield from _repeated(name, node)
     if unknown or len(providers) < len(node.items):
         return
     if not any(entries[each.text] for each in providers):
@@ -144,6 +156,25 @@ def _unanswered(name: str, node: Node, entries: Mapping[str, bool]) -> Iterator[
             if providers
             else "write its targets: {provider: …, model: …}",
         )
+
+
+def _repeated(name: str, node: Listing) -> Iterator[Fault]:
+    """Targets that are listed again: after a failure they would only be asked once more."""
+    seen: set[tuple[str, str]] = set()
+    for item in node.items:
+        provider, model = (
+            (item.get("provider"), item.get("model")) if isinstance(item, Section) else (None, None)
+        )
+        if not isinstance(provider, Scalar) or not isinstance(model, Scalar):
+            continue  # structuring reports it
+        target = provider.text, model.text
+        if target in seen:
+            yield Fault(
+                item.place,
+                f"the model `{name}` has the target {' '.join(target)} twice",
+                "remove one: `weight` says how often it is asked",
+            )
+        seen.add(target)
 
 
 def _unusable(node: Scalar, entries: Mapping[str, bool], what: str) -> Iterator[Fault]:

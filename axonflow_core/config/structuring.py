@@ -38,6 +38,8 @@ from axonflow_core.config.substitution import Unsubstitutable
 from axonflow_core.messages import EMPTY, Json
 from axonflow_core.nearest import nearest
 
+_MAX_REASON = 400
+"""Characters."""
 _OF_ATTRS = re.compile(r"^'\w+' (?=must )")
 """What a message of attrs' validators begins with: the name of the field, which is not the key."""
 
@@ -88,8 +90,9 @@ def structure_credentials(
 
 
 def _reason_of(error: Exception) -> str:
-    """What a type or validator says is wrong with a value."""
-    return _OF_ATTRS.sub("it ", str(error.args[0] if error.args else type(error).__name__))
+    """What a type or validator says is wrong with a value, which it may quote whole."""
+    reason = _OF_ATTRS.sub("it ", str(error.args[0] if error.args else type(error).__name__))
+    return reason if len(reason) <= _MAX_REASON else f"{reason[:_MAX_REASON]} …"
 
 
 class _Collector:

@@ -128,6 +128,51 @@ def test_check_warns_of_a_name_that_is_an_id(tmp_path: Path, capsys: Shown) -> N
     ]
 
 
+VENDORS = """\
+  anthropic: {enabled: true}
+  openai: {enabled: true, config: {model: gpt-6-luna}}
+  azure-openai:
+    enabled: true
+    config: {endpoint: "https://acme.openai.azure.com", model: chat, deployments: {chat: gpt-4o}}
+models:
+  fast:
+    - {provider: openai, model: gpt-6-luna}
+    - {provider: azure-openai, model: gpt-6-luna}
+"""
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "message", "hint"),
+    [
+        ("anthropic", "gpt-4.1", "is no model that is known here", "it is one of openai: write"),
+        ("bedrock", "gpt-4.1", "is no model of bedrock", "it is one of openai: write the id"),
+        ("openai", "gpt-6-lunna", "is no model that is known here", "did you mean `gpt-6-luna`?"),
+        ("azure-openai", "mine", "of the deployment mine it is not known", "write `deployments:"),
+    ],
+)
+def test_check_warns_of_an_id_that_the_targets_provider_does_not_have(
+    tmp_path: Path,
+    capsys: Shown,
+    monkeypatch: pytest.MonkeyPatch,
+    provider: str,
+    model: str,
+    message: str,
+    hint: str,
+) -> None:
+    for name in ("anthropic", "openai", "azure_openai"):
+        pytest.importorskip(f"axonflow_{name}")
+        monkeypatch.setenv(f"{name.upper()}_API_KEY", "planted")
+    version = "version 2024-08-01-preview of the API serves no model that reasons"
+    of_azure, *others = warnings(tmp_path, capsys, VENDORS)
+    assert version in of_azure and not others
+
+    target = f"    - {{provider: {provider}, model: {model}}}\n"
+    assert message in warnings(tmp_path, capsys, VENDORS + target)[-1]
+    main(["check", "--no-credentials"])
+    shown = capsys.readouterr().err
+    assert "--> axonflow.yaml:16:" in shown and f"fix: {hint}" in shown
+
+
 def test_check_warns_of_a_variable_that_the_file_does_not_read(
     tmp_path: Path, capsys: Shown, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -113,6 +113,11 @@ def test_without_a_word_calls_are_weighted(tmp_path: Path) -> None:
             ["axonflow.yaml:7: no target of the model `fast` is at a provider that is enabled"],
         ),
         (
+            "models:\n  fast:\n    - {provider: a, model: x}\n"
+            "    - {provider: a, model: y}\n    - {provider: a, model: x, weight: 1}\n",
+            ["axonflow.yaml:10: the model `fast` has the target a x twice"],
+        ),
+        (
             'models:\n  fast:\n    - {provider: a, model: ""}\n',
             ["axonflow.yaml:8: `model` is not acceptable: Length of 'model' must be >= 1: 0"],
         ),
@@ -177,6 +182,14 @@ def test_a_provider_that_the_weights_leave_out_has_none(tmp_path: Path) -> None:
     assert config.providers["a"].weight == 0
 
 
+def test_a_share_of_a_provider_that_is_not_enabled_is_a_warning(tmp_path: Path) -> None:
+    (warning,) = load(tmp_path, "", {"PROVIDER_WEIGHTS": "a:75,off:25"}).warnings
+
+    assert str(warning.place) == "PROVIDER_WEIGHTS"
+    assert warning.message.startswith("PROVIDER_WEIGHTS gives off a share, and no call goes there")
+    assert not load(tmp_path, "", {"PROVIDER_WEIGHTS": "a:75,off:0"}).warnings
+
+
 @pytest.mark.parametrize("word", ["1", "true", "YES", "on"])
 def test_every_spelling_of_yes_is_read(tmp_path: Path, word: str) -> None:
     config = load(tmp_path, "", {"LLM_STRICT_PROVIDER_DEFAULT": word})
@@ -195,6 +208,7 @@ def test_every_spelling_of_yes_is_read(tmp_path: Path, word: str) -> None:
         ("PROVIDER_WEIGHTS", "a", "`a` wants a number"),
         ("PROVIDER_WEIGHTS", "a:-1", "PROVIDER_WEIGHTS gives a -1"),
         ("PROVIDER_WEIGHTS", "a:0", "PROVIDER_WEIGHTS gives every provider 0"),
+        ("PROVIDER_WEIGHTS", "a:1,b:1,a:2", "PROVIDER_WEIGHTS names a twice"),
     ],
 )
 def test_a_variable_that_cannot_be_meant_is_a_fault_at_its_name(

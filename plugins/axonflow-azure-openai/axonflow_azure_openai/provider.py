@@ -126,20 +126,19 @@ class AzureOpenAIProvider(OpenAIProvider):
             "version": Fact(value=self._azure.api_version, key="api_version"),
         }
 
-    def model_findings(self) -> Iterator[Finding]:
+    def model_findings(self, model: str) -> Iterator[Finding]:
         """What is not known of the deployment, and what its version does not serve. Not when its
         model ends: Azure retires models on days of its own."""
-        deployment, version = self.default_model, self._azure.api_version
-        known = self.openai_id(deployment)
-        reasons = Feature.REASONING in super().codec_of(deployment).features
+        version, known = self._azure.api_version, self.openai_id(model)
+        reasons = Feature.REASONING in super().codec_of(model).features
         if not known:
             message = (
-                f"of the deployment {deployment} it is not known which model it is of: sampling "
+                f"of the deployment {model} it is not known which model it is of: sampling "
                 "parameters are left out, and it has no price"
             )
-            fix = f"write `deployments: {{{deployment}: gpt-4o}}` with the id of its model"
+            fix = f"write `deployments: {{{model}: gpt-4o}}` with the id of its model"
             yield warning(message, fix, key="deployments")
-        elif self.row(deployment) and reasons and not has_newer_parameters(version):
+        elif self.row(model) and reasons and not has_newer_parameters(version):
             message = f"version {version} of the API serves no model that reasons"
             fix = "api_version: v1"
-            yield warning(f"{message}, and {deployment} is of {known}", fix, key="api_version")
+            yield warning(f"{message}, and {model} is of {known}", fix, key="api_version")

@@ -14,6 +14,7 @@ from axonflow_azure_openai.codec import ERRORS
 from axonflow_azure_openai.config import AzureOpenAIConfig
 from axonflow_azure_openai.plugin import axonflow_register_provider
 from axonflow_azure_openai.provider import AzureService, catalogue, named_model
+from axonflow_core.cli import main
 from axonflow_core.codec.registry import CodecRegistry
 from axonflow_core.config import ProviderConfig, load_config, structure_provider_config
 from axonflow_core.errors import (
@@ -485,3 +486,18 @@ def test_a_model_that_reasons_behind_an_older_version_is_a_warning() -> None:
     (finding,) = check({"model": "gpt-6.1-sol", "endpoint": RESOURCE}).findings
 
     assert (finding.key, finding.hint) == ("api_version", "api_version: v1")
+
+
+def test_a_key_that_is_right_is_not_missing_beside_one_that_is_wrong(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "axonflow.yaml"
+    config = f"{{endpoint: {RESOURCE}, deployment: mine}}"
+    file.write_text(
+        f'version: "1.0"\nllm_providers:\n  azure-openai: {{enabled: true, config: {config}}}\n'
+    )
+
+    assert main(["check", str(file), "--no-credentials", "--json"]) == 3
+    told = [fault["message"] for fault in loads(capsys.readouterr().out)["faults"]]
+    assert "`model` is missing" in told and "unknown key `deployment`" in told
+    assert "`endpoint` is missing" not in told

@@ -60,6 +60,7 @@ class OllamaProvider(Embedding, HostedProvider):
     service_type = OllamaService
     models = MODELS
     codec = CODEC
+    is_table_whole = False
 
     def __init__(self, config: OllamaConfig, services: Services) -> None:
         self._config = config

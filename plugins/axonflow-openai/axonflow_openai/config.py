@@ -12,6 +12,7 @@ from axonflow_core.frozen import frozen
 
 DEFAULT_MODEL = "gpt-4o"
 """The model of the product's documentation."""
+ENDPOINT = "https://api.openai.com/v1"
 
 
 @frozen(kw_only=True)
@@ -21,7 +22,7 @@ class OpenAIConfig(HostedSettings):
 
     model: str = DEFAULT_MODEL
     """A model id, passed to OpenAI as it is: `gpt-4o`, `gpt-6.1-sol`, `ft:gpt-4o-mini…`."""
-    endpoint: str = field(default="https://api.openai.com/v1", validator=is_service_url)
+    endpoint: str = field(default=ENDPOINT, validator=is_service_url)
     """The base URL of the API; one without a path means `/v1`."""
     organization: str | None = None
     """The organization that is billed, for keys of several: `org-…`."""

@@ -30,7 +30,7 @@ from axonflow_core.tables.errors import ErrorTable
 from axonflow_core.tables.models import ModelRow, ModelTable
 
 from .codec import CHAT, EMBEDDINGS, ERRORS, codec_for
-from .config import OpenAIConfig
+from .config import ENDPOINT, OpenAIConfig
 from .counting import PATH as COUNT_PATH
 from .counting import as_counted, counter
 
@@ -80,11 +80,12 @@ class OpenAIProvider(Embedding, HostedProvider):
 
     models = MODELS
     surface = SURFACE
-    is_table_whole = False
 
     def __init__(self, config: HostedSettings, services: Services) -> None:
         self._codecs = services.codecs
         super().__init__(config, services)
+        # A server that imitates OpenAI has models of its own.
+        self.is_table_whole = config.endpoint == ENDPOINT
 
     def openai_id(self, model: str) -> str:
         """The id by which OpenAI knows `model`."""

@@ -405,8 +405,8 @@ class ChunkDecoder:
     def feed(self, chunk: Json) -> Batch:
         if self._last_chunk is not None and chunk == self._last_chunk:
             return (Ended(),)
-        if self._answers_key is not None and len(chunk.get(self._answers_key) or ()) > 1:
-            chunk, others = _first_alone(chunk, self._answers_key)
+        chunk, others = _first_alone(chunk, self._answers_key)
+        if others:
             carried = Extra({self._answers_key: [*others.values()]}, _OTHERS, next(iter(others)))
             return (carried, *self._feed(chunk))
         return self._feed(chunk)
