@@ -405,9 +405,10 @@ class ChunkDecoder:
     def feed(self, chunk: Json) -> Batch:
         if self._last_chunk is not None and chunk == self._last_chunk:
             return (Ended(),)
-        chunk, others = _first_alone(chunk, self._answers_key)
-        if others:
-            carried = Extra({self._answers_key: [*others.values()]}, _OTHERS, next(iter(others)))
+        key = self._answers_key
+        chunk, others = _first_alone(chunk, key)
+        if key is not None and others:
+            carried = Extra({key: [*others.values()]}, _OTHERS, next(iter(others)))
             return (carried, *self._feed(chunk))
         return self._feed(chunk)
 
