@@ -195,7 +195,9 @@ class Ledger:
         """Returns once there is enough, or with why there is not."""
         while part.free < amount or not part.is_known:
             missing = max(0, amount - part.free)
-            if missing and missing >= part.denied > 0 and now_us < part.denied_until_us:
+            # A clock that was put back makes no word of the store last longer.
+            is_new = abs(part.denied_us - now_us) < DENIED_US
+            if missing and missing >= part.denied > 0 and is_new:
                 return self._refused(part, amount, now_us)
             if part.extending is None:
                 part.extending = asyncio.create_task(self._extend(part, missing, amount))
@@ -215,7 +217,7 @@ class Ledger:
         part.free += granted
         part.settled, part.is_known = spent.settled, True
         if granted < missing:
-            part.denied, part.denied_until_us = missing, self.now_us() + DENIED_US
+            part.denied, part.denied_us = missing, self.now_us()
         else:
             part.denied = 0
         return spent
@@ -400,7 +402,7 @@ class Ledger:
             if not part.starts_us <= now_us < part.ends_us:
                 del self._slices[key]
                 self.ready.clear()
-            elif now_us - part.used_us > RESTING_US and (part.free > 0 or part.doubts):
+            elif abs(now_us - part.used_us) > RESTING_US and (part.free > 0 or part.doubts):
                 await self._return(part, 0)
 
     async def _return(self, part: Slice, kept: int) -> None:

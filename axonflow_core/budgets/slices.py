@@ -25,7 +25,7 @@ class Slice:
             "alert_at",
             "alerted",
             "denied",
-            "denied_until_us",
+            "denied_us",
             "doubts",
             "ends_us",
             "extending",
@@ -54,7 +54,7 @@ class Slice:
         self.alerted: set[int] = set()
         """Thresholds whose alert was given."""
         self.denied = 0
-        self.denied_until_us = 0
+        self.denied_us = 0
         self.extending: asyncio.Task[Spent] | None = None
         self.used_us = at_us
 

@@ -278,3 +278,18 @@ async def test_a_slice_that_grows_meanwhile_is_not_given_back(database: Path) ->
             follow = asyncio.create_task(worker.ledger.follow())
         await asyncio.wait([follow, more])
         assert (await worker.spent()).leased == worker.ledger.free(KEY) + 8 * CENT
+
+
+async def test_a_clock_that_is_put_back_keeps_neither_a_refusal_nor_a_slice(
+    database: Path,
+) -> None:
+    async with working(database, DOLLAR, count=2, clock=(clock := Clock())) as (one, other):
+        most = await admitted(one, 99)
+        assert isinstance(most, Reservation)
+        assert isinstance(await admitted(other, 5), Refusal)
+        most.give_back()
+        clock.at_us -= 3_600_000_000
+        await one.ledger.follow()
+
+        assert one.ledger.free(KEY) == 0
+        assert isinstance(await admitted(other, 5), Reservation)
