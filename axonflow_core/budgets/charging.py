@@ -50,9 +50,11 @@ def charge(
     cost_usd: float | None,
     is_whole: bool,
     error: AxonFlowError | None,
+    beside: int = 0,
 ) -> None:
     """Add what a call is charged with to the facts of its record. The reservation knows what to
-    settle afterwards. `error` is why there is no answer, or no more of it."""
+    settle afterwards. `error` is why there is no answer, or no more of it; of a call that ended
+    without both, `beside` is how many targets may bill it besides the last."""
     amount: int | None
     if answer is None:
         how, amount, tokens = _unanswered(reservation, error)
@@ -61,7 +63,7 @@ def charge(
         tokens = used_tokens(answer.usage) if reservation.tokens else None
     else:
         how, amount, tokens = _guessed(reservation, answer, cost_usd, is_whole)
-    if (others := _others_billed(answer, error)) and amount is not None:
+    if (others := beside or _others_billed(answer, error)) and amount is not None:
         into, out, _, of_one = reservation.expected
         how = "estimate" if answer is None else "several"
         amount += others * (of_one or 0)

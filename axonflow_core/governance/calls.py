@@ -295,7 +295,7 @@ class Governance:
         trail: Trail,
         *,
         is_streamed: bool = False,
-    ) -> tuple[Plan, Callable[[Target], None]]:
+    ) -> tuple[Plan, Tell]:
         """Whom `call` goes to, and what hears of each target that is asked; the first is known to
         the trail already. `RequestError` where the caller may use none."""
         caller = call.caller
@@ -309,7 +309,7 @@ class Governance:
     def _told(self, trail: Trail) -> Tell:
         """What tells the trail of each target."""
 
-        def chose(target: Target) -> None:
-            trail.chose(target, self.providers[target.provider])
+        def chose(target: Target, beside: tuple[Target, ...] = (), /) -> None:
+            trail.chose(target, self.providers[target.provider], beside)
 
         return chose

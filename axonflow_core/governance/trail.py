@@ -179,6 +179,8 @@ class Trail:
         """Where the call goes, or went to last."""
         self.admitted: Target | None = None
         """Where it was to go when budgets and limits had room for it."""
+        self._beside: tuple[Target, ...] = ()
+        """Targets that may bill it besides."""
         self._provider: Provider | None = None
         self._answer: Completion | None = None
         self._cost_usd: float | None = None
@@ -206,9 +208,10 @@ class Trail:
         often something of each was restored in the answer."""
         self._placeholders = {"replaced": replaced, "restored": restored}
 
-    def chose(self, target: Target, provider: Provider) -> None:
-        """The call goes to this target, which is the provider's."""
-        self.target, self._provider = target, provider
+    def chose(self, target: Target, provider: Provider, beside: tuple[Target, ...] = ()) -> None:
+        """The call goes to this target, which is the provider's; those `beside` it may bill it
+        too."""
+        self.target, self._provider, self._beside = target, provider, beside
 
     @property
     def subject(self) -> Subject:
@@ -389,8 +392,15 @@ class Trail:
             facts["is_lower_bound"] = True
         if self._is_late:
             facts["is_late"] = True
+        # An answer or an error tells itself where else the call may be billed.
+        beside = self._beside if answer is None and self._error is None else ()
         if self._code is not None:
             facts["error"] = error_facts(self._code, self._error)
+            if beside:
+                facts["error"]["failed_attempts"] = attempt_facts(
+                    FailedAttempt(self._code, provider=each.provider, model=each.model)
+                    for each in beside
+                )
         if self._exceeded:
             facts["exceeded"] = list(self._exceeded)
         if self.is_downgraded:
@@ -398,7 +408,15 @@ class Trail:
         if self._placeholders:
             facts["placeholders"] = {what: dict(of) for what, of in self._placeholders.items()}
         if self.reservation is not None:
-            charge(facts, self.reservation, answer, self._cost_usd, self._is_whole, self._error)
+            charge(
+                facts,
+                self.reservation,
+                answer,
+                self._cost_usd,
+                self._is_whole,
+                self._error,
+                len(beside),
+            )
 
     def _cost_of(self, answer: Completion) -> float | None:
         """None where it is not known; of an answer that is not whole, what is known of it."""
@@ -536,7 +554,7 @@ def choice_facts(choice: Choice) -> dict[str, Json]:
     return facts
 
 
-def error_facts(code: str, error: AxonFlowError | None) -> dict[str, Json]:
+def error_facts(code: str, error: AxonFlowError | None) -> dict[str, Any]:
     """Why a call failed: codes and ids, no words of the provider's."""
     facts: dict[str, Json] = {"code": code}
     if isinstance(error, ProviderError):

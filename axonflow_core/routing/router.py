@@ -69,7 +69,7 @@ COUNTING: Ability = (
 )
 
 
-def _nobody_is_told(target: Target) -> None:
+def _nobody_is_told(target: Target, beside: tuple[Target, ...] = (), /) -> None:
     """For callers that only want the answer."""
 
 

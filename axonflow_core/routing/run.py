@@ -10,9 +10,9 @@ What was tried and why stands on the receipt of the answer, or on the error wher
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from math import ceil
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from axonflow_core.calls.attempts import failed_attempt
 from axonflow_core.calls.budget import BUDGET, FREE, RetryBudget
@@ -40,7 +40,16 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Ask = Callable[[Any, str | None, float | None], Awaitable[T]]
 """Asks a provider for an answer of a model, within so many seconds."""
-Tell = Callable[[Target], None]
+
+
+class Tell(Protocol):
+    """Hears of each target before it is asked."""
+
+    def __call__(self, target: Target, beside: tuple[Target, ...] = (), /) -> None:
+        """`beside`: those asked before that may bill the call too: they were silent, or are still
+        under way."""
+        ...
+
 
 _LOG = logging.getLogger(__name__)
 FAIR_S = 2.0
@@ -120,7 +129,10 @@ class Run:
             self._is_extra = self._is_hedged = True
             return one()
 
-        found = await first_answer(one(), second, hedge_s, _discarded)
+        try:
+            found = await first_answer(one(), second, hedge_s, _discarded)
+        except AxonFlowError as error:
+            raise self._with_attempts(error) from error.__cause__
         if found is None:
             raise self._last_word()
         target, answer = found
@@ -161,7 +173,10 @@ class Run:
                 continue
             if self._failed:
                 _LOG.info("%s is asked in place of %s", target, self._failed[-1][0])
-            self._tell(target)
+            if is_first:
+                self._tell(target)
+            else:
+                self._tell(target, self._beside(() if noted is None else noted[1]))
             if noted is not None:
                 for each in noted:
                     each.append(target)
@@ -170,7 +185,11 @@ class Run:
             except AxonFlowError as error:
                 if noted is not None:
                     noted[1].remove(target)
-                self._note(target, error)
+                self._failed += ((target, error),)
+                if not passes_on(error, on_silence=router.rules.failover_on_silence):
+                    if noted is None:  # else the other of two calls may still be answered
+                        self._with_attempts(error)
+                    raise
         raise self._last_word() if noted is None else _NobodyLeft
 
     async def _tried(
@@ -230,12 +249,10 @@ class Run:
             return FREE if budget.take() else None
         return budget.fare() if self._is_extra else FREE
 
-    def _note(self, target: Target, error: AxonFlowError) -> None:
-        """`target` failed. Raises where no other is tried."""
-        on_silence = self._router.rules.failover_on_silence
-        if not passes_on(error, on_silence=on_silence):
-            raise self._with_attempts(error)
-        self._failed += ((target, error),)
+    def _beside(self, under_way: Sequence[Target]) -> tuple[Target, ...]:
+        """The targets that may bill the call besides the one that is asked now."""
+        silent = (target for target, error in self._failed if error.may_be_billed)
+        return (*silent, *under_way)
 
     def _last_word(self) -> AxonFlowError:
         """The error of a call that no target answered: of those that failed the first that passes,

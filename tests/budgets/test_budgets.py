@@ -34,6 +34,7 @@ from axonflow_core.messages import (
 from axonflow_core.policy.rules import Verdict
 from axonflow_core.provider import Price
 from axonflow_core.routing.router import Router
+from axonflow_core.routing.rules import Hedge, NamedTarget, RoutingRules, Strategy
 from axonflow_core.stream import Ended, Started, Stopped, TextDelta, UsageUpdate
 
 from .spending import (
@@ -482,4 +483,26 @@ async def test_a_call_that_is_passed_on_is_charged_to_where_it_went(database: Pa
             key: (await worker.spent(key)).settled for key in ("/here", "/there", "acme/all")
         }
     assert charged == {"/here": 0, "/there": CENT, "acme/all": CENT}
+    assert same(database)
+
+
+async def test_whoever_leaves_two_targets_under_way_is_charged_for_both(database: Path) -> None:
+    gate = asyncio.Event()
+    other = Elsewhere(gate=gate)
+    rules = RoutingRules(strategy=Strategy.FAILOVER, hedge={"fast": Hedge(after_s=0.01)})
+    targets = (NamedTarget(provider="fake", model="m-1"), NamedTarget(provider="cheap", model="n"))
+    async with working(database, DOLLAR, provider=Costly(gate=gate)) as [worker]:
+        providers: Any = {"fake": worker.provider, "cheap": other}
+        router = Router(providers, rules=rules, named={"fast": targets})
+        governance = Governance(POLICIES, router, worker.audit, ledger=worker.ledger)
+        task = asyncio.create_task(governance.complete(governed_call(model="fast")))
+        await other.has_begun.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    facts = facts_of(database)[1]
+    assert (facts["charged"], facts["charges"]["acme/b"][1]) == ("estimate", 4 * CENT)
+    assert facts["error"]["failed_attempts"] == [
+        {"provider": "fake", "model": "m-1", "code": "cancelled"}
+    ]
     assert same(database)

@@ -11,12 +11,12 @@ import pytest
 from on_time import GUARD_S, until
 
 from axonflow_core import BlockingRuntime
-from axonflow_core.errors import AxonFlowError, InvalidCall, Unavailable
+from axonflow_core.errors import AxonFlowError, InvalidCall, ProviderTimeout, Unavailable
 from axonflow_core.messages import Choice, Completion, FailedAttempt
 from axonflow_core.routing.health import Breakers
 from axonflow_core.routing.router import Router
 from axonflow_core.routing.rules import Hedge
-from axonflow_core.routing.targets import Wish
+from axonflow_core.routing.targets import Target, Wish
 
 from .places import HI, Place, router_of
 
@@ -79,13 +79,16 @@ async def test_after_silence_the_second_answers_and_the_first_is_ended(is_stream
 
 async def test_the_first_may_still_be_the_first_to_answer_and_whoever_listens_knows_it() -> None:
     heard: list[str] = []
+
+    def tell(target: Target, beside: tuple[Target, ...] = (), /) -> None:
+        heard.append(" beside ".join(each.provider for each in (target, *beside)))
+
     a, b = Held("a"), Held("b")
-    hedged = hedging(a, b).complete(HI, FAST, tell=lambda each: heard.append(each.provider))
-    task = asyncio.create_task(hedged)
+    task = asyncio.create_task(hedging(a, b).complete(HI, FAST, tell=tell))
     await b.has_begun.wait()
     a.may_answer.set()
     answer = await task
-    assert (answer.text, b.was_cancelled, heard) == ("a", True, ["a", "b", "a"])
+    assert (answer.text, b.was_cancelled, heard) == ("a", True, ["a", "b beside a", "a"])
     assert answer.receipt is not None
     assert answer.receipt.choice is not None
     assert answer.receipt.choice.is_possibly_billed_twice
@@ -121,6 +124,21 @@ async def test_where_both_fail_the_error_knows_of_both() -> None:
         await hedging(a, b).complete(HI, FAST)
     assert len(caught.value.failed_attempts) == 1
     assert caught.value.is_exhausted
+
+
+async def test_where_both_are_silent_the_error_tells_who_else_may_bill_the_call() -> None:
+    a, b = (Held(name, 0.05, fails=ProviderTimeout("no answer")) for name in "ab")
+    with pytest.raises(ProviderTimeout) as caught:
+        await hedging(a, b).complete(HI, FAST)
+    assert caught.value.failed_attempts == (FailedAttempt("timeout", provider="b", model="b-fast"),)
+
+
+async def test_who_failed_before_the_other_answered_is_on_record() -> None:
+    a = Held("a", 0.05, fails=InvalidCall("no", status=400))
+    answer = await hedging(a, Held("b", 0.1)).complete(HI, FAST)
+    assert answer.receipt is not None
+    (attempt,) = answer.receipt.failed_attempts
+    assert (attempt.provider, attempt.status) == ("a", 400)
 
 
 async def test_whoever_leaves_ends_both() -> None:

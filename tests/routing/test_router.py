@@ -193,10 +193,19 @@ async def test_no_target_is_asked_when_time_is_over() -> None:
 
 
 async def test_whoever_asks_hears_of_each_target_before_it_is_asked() -> None:
-    heard: list[str] = []
-    router = router_of(Place("a", fails=Throttled("slow")), Place("b"), models=TWO)
-    await router.complete(HI, FAST, tell=lambda target: heard.append(str(target)))
-    assert heard == ["a a-fast", "b b-fast"]
+    heard: list[tuple[str, tuple[str, ...]]] = []
+
+    def tell(target: Target, beside: tuple[Target, ...] = (), /) -> None:
+        heard.append((str(target), tuple(map(str, beside))))
+
+    for error in (Throttled("slow"), ProviderTimeout("no answer")):
+        router = router_of(
+            Place("a", fails=error), Place("b"), models=TWO, rules={"failover_on_silence": True}
+        )
+        await router.complete(HI, FAST, tell=tell)
+    refused, silent = heard[:2], heard[2:]
+    assert refused == [("a a-fast", ()), ("b b-fast", ())]
+    assert silent == [("a a-fast", ()), ("b b-fast", ("a a-fast",))]
 
 
 class Log:
