@@ -6,7 +6,7 @@ import pytest
 from on_time import ends_within
 from toy_upstream import ANSWER, CHUNKS, ROUTE, Delayed, Pauses, scripted, streamed
 
-from axonflow_core.calls.retries import MAX_PAUSE_S, Retries
+from axonflow_core.calls.retries import BEFORE_ANOTHER_S, LONGEST_WAIT, MAX_PAUSE_S, Retries
 from axonflow_core.errors import (
     AccessDenied,
     AxonFlowError,
@@ -107,6 +107,18 @@ async def test_a_provider_that_asks_for_more_than_20_s_is_not_waited_for(
             await complete(busy, ANSWER, pauses=pauses)
         assert caught.value.retry_after_s == asked_s
     assert pauses == waited
+
+
+async def test_where_another_target_may_answer_a_long_wait_is_none() -> None:
+    pauses, outer = Pauses(), LONGEST_WAIT.set(BEFORE_ANOTHER_S)
+    try:
+        await complete(Throttled("wait", retry_after_s=2.0), ANSWER, pauses=pauses)
+        with pytest.raises(Throttled):
+            await complete(Throttled("wait", retry_after_s=2.5), ANSWER, pauses=pauses)
+    finally:
+        LONGEST_WAIT.reset(outer)
+
+    assert pauses == [2.0]
 
 
 @pytest.mark.parametrize("attempts", [1, 2, 4])

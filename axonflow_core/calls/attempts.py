@@ -29,7 +29,7 @@ from axonflow_core.http.limits import span_of
 from axonflow_core.messages import FailedAttempt
 
 from .budget import BUDGET, RetryBudget
-from .retries import MAX_PAUSE_S
+from .retries import LONGEST_WAIT
 from .route import Call
 from .secrets import without_secrets
 from .unreadable import unreadable
@@ -148,7 +148,7 @@ class Attempts:
         failed = len(log.failed) + 1 - earlier
         asked_s = error.retry_after_s or 0.0
         pause_s = max(retries.pause_s(failed), asked_s)
-        is_in_time = asked_s <= MAX_PAUSE_S and pause_s < log.call.ends_at - waiting.now()
+        is_in_time = asked_s <= LONGEST_WAIT.get() and pause_s < log.call.ends_at - waiting.now()
         if failed >= retries.max_attempts or not is_in_time:
             return False
         if not (BUDGET.get() or self._budget).take():

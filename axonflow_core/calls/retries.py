@@ -10,21 +10,26 @@ not come back within a second. And where many calls fail, few are repeated: `bud
     └────────────────────────────── one deadline: Timeouts.total_s ──────────────────────────┘
 
 Where the provider says how long to wait (`retry_after_s`), the pause is no shorter; where it asks
-for more than 20 s, the error is raised at once, with that number. Otherwise the pauses are
-botocore's, with full jitter: below 1 s, 2 s, 4 s … and never above 20 s. Where the
-deadline leaves no time for the pause, or runs out during a later attempt, the error that made the
-attempt necessary is raised.
+for more than 20 s, or than 2 s while another target may answer instead (`LONGEST_WAIT`), the error
+is raised at once, with that number. Otherwise the pauses are botocore's, with full jitter: below
+1 s, 2 s, 4 s … and never above 20 s. Where the deadline leaves no time for the pause, or runs out
+during a later attempt, the error that made the attempt necessary is raised.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 
 from axonflow_core import waiting
 from axonflow_core.frozen import frozen
 
 MAX_PAUSE_S = 20.0
+BEFORE_ANOTHER_S = 2.0
+"""The longest wait that a provider may ask for where another target may answer instead."""
+LONGEST_WAIT: ContextVar[float] = ContextVar("axonflow_longest_wait", default=MAX_PAUSE_S)
+"""The longest wait that a provider may ask for, in seconds, before its error is raised at once."""
 
 
 @frozen(kw_only=True)

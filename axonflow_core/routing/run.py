@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from axonflow_core.calls.attempts import failed_attempt
 from axonflow_core.calls.budget import BUDGET, FREE, RetryBudget
+from axonflow_core.calls.retries import BEFORE_ANOTHER_S, LONGEST_WAIT, MAX_PAUSE_S
 from axonflow_core.errors import (
     AxonFlowError,
     ConfigError,
@@ -206,7 +207,8 @@ class Run:
         provider = router.providers[target.provider]
         if target.region is not None:
             provider = router.catalogue.provider(target)
-        outer, is_extra = BUDGET.set(budget), self._is_extra
+        is_extra = self._is_extra
+        lent, waits = BUDGET.set(budget), LONGEST_WAIT.set(self._longest_wait_s(target))
         began = router.now()
         try:
             answer = await ask(provider, target.asked, left_s)
@@ -231,7 +233,8 @@ class Run:
             budget.refunded(fare)
             raise
         finally:
-            BUDGET.reset(outer)
+            LONGEST_WAIT.reset(waits)
+            BUDGET.reset(lent)
         seconds = router.now() - began
         trial.succeeded(seconds)
         if is_extra:
@@ -241,6 +244,15 @@ class Run:
         if self._is_streamed and isinstance(answer, CompletionStream):
             answer.broke = trial.broke
         return answer
+
+    def _longest_wait_s(self, target: Target) -> float:
+        """The longest wait that `target` may ask for: another that may be asked now is sooner."""
+        targets = self._plan.targets
+        if target is targets[-1]:
+            return MAX_PAUSE_S
+        later = targets[targets.index(target) + 1 :]
+        is_another = any(not self._router.health.waits_s(each) for each in later)
+        return BEFORE_ANOTHER_S if is_another else MAX_PAUSE_S
 
     def _fare(self, budget: RetryBudget) -> float | None:
         """What a call to a target that is not the first costs its provider's budget; None where

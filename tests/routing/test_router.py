@@ -10,6 +10,7 @@ from unittest.mock import AsyncMock
 import pytest
 
 from axonflow_core import errors
+from axonflow_core.calls.retries import BEFORE_ANOTHER_S, LONGEST_WAIT, MAX_PAUSE_S
 from axonflow_core.errors import (
     AccessDenied,
     AnswerError,
@@ -190,6 +191,20 @@ async def test_no_target_is_asked_when_time_is_over() -> None:
     with pytest.raises(Throttled):
         await router.complete(HI, FAST, timeout_s=10.0)
     assert b.asked == []
+
+
+async def test_a_target_may_ask_for_a_long_wait_where_no_other_may_be_asked_now() -> None:
+    waits: list[float] = []
+
+    def fails(model: str) -> AxonFlowError:
+        waits.append(LONGEST_WAIT.get())
+        return Throttled("slow")
+
+    for health in (None, Log("b")):
+        a, b = Place("a", fails=fails), Place("b", fails=fails)
+        with pytest.raises(Throttled):
+            await router_of(a, b, models=TWO, health=health).complete(HI, FAST)
+    assert waits == [BEFORE_ANOTHER_S, MAX_PAUSE_S, MAX_PAUSE_S]
 
 
 async def test_whoever_asks_hears_of_each_target_before_it_is_asked() -> None:
