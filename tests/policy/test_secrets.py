@@ -321,6 +321,8 @@ def test_a_placeholder_or_a_hash_is_no_secret(text: str) -> None:
 def test_a_hash_behind_the_label_of_a_secret_is_one() -> None:
     assert found(f"sourcegraph: sgp_{HEX_40}") == [("sourcegraph_access_token", f"sgp_{HEX_40}")]
     assert found(f"meraki: {HEX_40}") == [("cisco_meraki_api_key", HEX_40)]
+    header = f'curl -H "Authorization: Token {HEX_40}" https://x.example'
+    assert ("curl_auth_header", HEX_40) in found(header)
 
 
 @pytest.mark.sampled(3)

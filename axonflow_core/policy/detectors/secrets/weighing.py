@@ -32,8 +32,8 @@ _DOCUMENTED = frozenset(
         b"sk_test_BQokikJOvBiI2HlWgH4olfQ2",  # https://docs.stripe.com/api/authentication, 2026
     }
 )
-_COMMIT = r"\A[0-9a-f]{40}\z"
-"""What names a commit of git; a secret only where a label says so."""
+_COMMIT = r"\A\W?[0-9a-f]{40}\W?\z"
+"""What names a commit of git; a secret only where something before it says so."""
 _UUID = r"\A(?i:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\z"
 """An identifier, and a secret only where a label of its vendor says so."""
 
@@ -100,7 +100,7 @@ def _tests(rule: SecretRule) -> Sequence[tuple[str, Regexp]]:
     patterns: dict[str, list[str]] = {"secret": [_PLACEHOLDER]}
     words: list[str] = []
     if not rule.is_labelled:
-        patterns["secret"].append(_COMMIT)
+        patterns["match"] = [_COMMIT]
     if rule.id == GENERAL:
         patterns["secret"].append(_UUID)
     for allowlist in (*rule.allowlists, allowed_by_all()):
