@@ -121,10 +121,10 @@ FRAGMENTS = (
         most=MOST,
     ),
     Kind(
-        hint=r"\A\W*(?:(?:exec|execute|print|copy|declare|backup|case)\b|\w+\()",
+        hint=r"\A\W*(?:(?:exec|execute|print|declare|backup|case)\b|\w+\()",
         pattern=(
             rf"\A\W*(?:pg_)?sleep\([^()]*\)[^\w.]*\z|\A\W*exec(?:ute)?{S}[\s(](?:sp|xp|@)\w*\b"
-            rf"|\A\W*print{B}@@|\A\W*copy{B}\w+{B}(?:from|to){B}['\"/]|\A\W*declare{B}@\w+{B}"
+            rf"|\A\W*print{B}@@|\A\W*declare{B}@\w+{B}"
             rf"|\A\W*backup{B}database{B}\w+{B}to{B}disk"
             rf"|\A\W*\w+\((?:@@\w|{_FACTS}\W*\z)|\A\W*case{B}.*\bwhen\b.*\bthen\b.*\bend\W*\z"
         ),

@@ -119,8 +119,11 @@ INJECTIONS = (
         accept=behind_open_quote,
     ),
     Kind(
-        hint=rf"\d[\s+)]*{JOINT}[\s+(!~-]*\({S}select\b",
-        pattern=rf"\d[\s+)]*{JOINT}[\s+(!~-]*\({S}select\b",
+        hint=rf"\d[\s+)]*{JOINT}[\s+(!~-]*\({S}select\b|into{B}(?:out|dump)file",
+        pattern=(
+            rf"\d[\s+)]*{JOINT}[\s+(!~-]*\({S}select\b"
+            rf"|\binto{B}(?:out|dump)file{S}[\s+(]*(?:['\"]|substring)"
+        ),
         accept=outside_query,
     ),
     # ── probes: what a condition asks of the database ──
@@ -172,8 +175,8 @@ INJECTIONS = (
     Kind(
         hint=(
             r"extractvalue|updatexml|load_file|utl_(?:inaddr|http)|\bxp_\w|sp_oacreate|@@\w"
-            r"|into[\s+]+(?:out|dump)file|floor\(rand|information_schema|concat(?:_ws)?\(0x"
-            r"|\bcha?r\(\d|analyse|\belt\(|drithsx|dbms_|data[\s+]+infile|master\.\.|0x[\da-f]{12}"
+            r"|floor\(rand|information_schema|concat(?:_ws)?\(0x"
+            r"|\bcha?r\(\d|analyse|\belt\(|drithsx|dbms_|master\.\.|0x[\da-f]{12}"
             r"|is_srvrolemember|serverproperty|current_setting"
             r"|\bcopy[\s+]+(?:\w+|\([^()]{0,80}\))[\s+]+(?:from|to)\b|exp\(~"
         ),
@@ -181,12 +184,11 @@ INJECTIONS = (
             rf"\b(?:extractvalue|updatexml){S}\({S}[\w@'\"]+{S},{S}(?:concat|0x|make_set)"
             rf"|\bload_file{S}\({S}(?:0x|char|['\"](?:/|c:))"
             rf"|\butl_(?:inaddr[.]get_host\w+|http[.]request)\b|\bxp_(?:cmdshell|reg\w+|dirtree)\b"
-            rf"|\bsp_oacreate\b|\binto{B}(?:out|dump)file{S}[\s+(]*(?:['\"]|substring)"
-            rf"|\bfloor{S}\({S}rand{S}\(|\bconcat(?:_ws)?{S}\({S}0x[\da-f]"
+            rf"|\bsp_oacreate\b|\bfloor{S}\({S}rand{S}\(|\bconcat(?:_ws)?{S}\({S}0x[\da-f]"
             rf"|(?:union|select|and|or|like|=|\bin)[\s+(]*(?:select{B})?@@(?:global[.])?\w+"
             rf"|(?:char|chr)\(\d+\){S}(?:\+|\|\|){S}(?:char|chr)\(\d+\)"
             rf"|\bprocedure{B}analyse{S}\(|\belt{S}\({S}[-\d+]+{S}[=,]|drithsx"
-            rf"|\bdata{B}infile{B}['\"]|\bmaster[.][.](?:xp_|sys)|0x[\da-f]{{12,}}{B}exec"
+            rf"|\bmaster[.][.](?:xp_|sys)|0x[\da-f]{{12,}}{B}exec"
             rf"|\bis_srvrolemember{S}\(|\b(?:and|or|if|not)[\s+(]*(?:select{B})?serverproperty{S}\("
             rf"|['\"][\s+)]*select{B}[\w*,]+{B}from{B}information_schema\b"
             rf"|\bfrom{B}information_schema[.]\w+{S};?{S}(?:--|#)"
@@ -203,10 +205,12 @@ INJECTIONS = (
     Kind(
         hint=(
             rf";{S}(?:(?:drop|truncate|alter|exec|execute|shutdown|delete|declare|if|x?or)\b"
-            rf"|select{B}(?:pg_sleep|.{{0,60}}openrowset)|waitfor|attach{B}database)"
+            rf"|select{B}(?:pg_sleep|.{{0,60}}openrowset)|waitfor|attach{B}database"
+            rf"|load{B}data)"
         ),
         pattern=(
             rf";{S}(?:drop|truncate){B}\w+{S}(?:--|#)|;{S}attach{B}database{B}['\"]"
+            rf"|;{S}load{B}data{B}(?:local{B})?infile{B}['\"]"
             rf"|;{S}select{B}[^;]{{0,60}}\bopenrowset{S}\(|;{S}alter{B}(?:table|user|database)\b"
             rf"|;{S}shutdown{S}(?:;|--|#|with{B}nowait)"
             rf"|;{S}exec(?:ute)?{S}\(?{S}(?:xp_|sp_|master|immediate\b|@)"
