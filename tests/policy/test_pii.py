@@ -393,6 +393,9 @@ def test_what_is_no_address_of_a_machine_is_left_alone(policy: Policy, text: str
         "06 12 34 56 78",
         "01.84.17.61.18",
         "+49 (0)30 123456",
+        "0044 20 7946 0958",
+        "00 44 20 7946 0958",
+        "0049 (0)30 123456",
     ],
 )
 @pytest.mark.parametrize("frame", ["{}", "({})", "call {}, please", '{{"a":"{}"}}', "{}\n"])
@@ -412,6 +415,8 @@ def test_a_telephone_number_is_found_by_how_it_is_written(
         "They're not answering at 451 5986",
         "0115 4960878 is my new mobile",
         "电话:138 1234 5678",
+        "Tel 00442079460958",
+        "Please ring 2024561111 and ask for Ann.",
     ],
 )
 def test_one_that_is_written_like_others_is_found_by_a_word_for_it(
@@ -432,6 +437,10 @@ def test_one_that_is_written_like_others_is_found_by_a_word_for_it(
         "call us on 2024-01-02",
         "parcel 1234567890",
         "call_id 2024561111",
+        "contact: 2024561111",
+        "00442079460958",
+        "00000000  00 49 30 12 34 56 78 90",
+        "0044 1234 5678 0000 1234",
         "text 1234567890 and callback(1000000)",
         "telemetry-1481066021297",
         "s-.016.707.355 1.445",

@@ -43,7 +43,7 @@ _LABELS_BEHIND = (
 )
 _REST = r"(?:[ \t.()/\-\x{2010}\x{2013}]{0,3}\d)"
 _ANY = rf"[+(]{{0,2}}\d{_REST}{{6,17}}"
-_WITH_COUNTRY = rf"\+\(?\d{_REST}{{6,17}}"
+_WITH_COUNTRY = rf"\+\(?\d{_REST}{{6,17}}|{BEGINS}00[ .-]?\(?[1-9]{_REST}{{6,15}}"
 _WITH_AREA = rf"(?:\b\d{{1,2}} ?)?\(\d{{1,5}}\){_REST}{{4,12}}"
 _S = r"[ \t.()/-]"
 _WITH_PREFIX = (
@@ -57,6 +57,9 @@ log has them."""
 _NORTH_AMERICAN = rf"{BEGINS}(?:(?:1|001)[ .-])?[2-9]\d\d[ .-][2-9]\d\d[ .-]\d{{4}}"
 _PLAIN = rf"{BEGINS}\d{{1,3}}(?: \d{{2,4}}){{2,4}}"
 _WITH_LABEL_BEHIND = rf"\b\d{{2,15}}(?:[ .-]\d{{2,9}}){{0,4}}{_LABELS_BEHIND}"
+_EXIT = b"00"
+"""What many countries dial for another one, and `+` stands for. An identifier may begin with it,
+and a row of bytes."""
 _MIN_DIGITS, _MAX_DIGITS = 7, 15
 _MOST_WAYS = 4
 """Numbers of groups in which a candidate is read."""
@@ -77,7 +80,8 @@ _UNIT = re.compile(
 _OF_OTHERS = re.compile(r"(?i:[\W_]id|order|ticket|invoice|ref|case|session)\b|[a-z]Id\b")
 _OF_PHONES = re.compile(
     r"phone|t[ée]l|mob|cell|handy|fax|whats|sms|number|hotline|dial|ruf|calls? to"
-    r"|(?:call|text|reach|contact|ring)\W+(?:me|us|him|her|them)\b|[^\x00-\u02ff]",
+    r"|(?:call|text|reach|contact|ring)\W+(?:me|us|him|her|them)\b|[^\x00-\u02ff]"
+    r"|\b(?:call|contact|ring) (?:on |at )?\Z",
     re.IGNORECASE,
 )
 _DATE = re.compile(rb"(?:19|20)\d\d[./-]\d{1,2}[./-]\d{1,2}|\d{1,2}[./-]\d{1,2}[./-](?:19|20)\d\d")
@@ -136,7 +140,7 @@ class _Candidate(NamedTuple):
         them. It is all that most candidates of a text are asked that was made to have them."""
         if self.is_labelled or _is_usual(sizes):
             return True
-        return self.has_country and (self.has_prefix or plans().is_international(digits))
+        return self.has_country and (self.has_prefix or _is_international(digits))
 
 
 def _phone(data: bytes, start: int, end: int) -> tuple[int, int] | None:
@@ -190,11 +194,13 @@ def _candidate(data: bytes, start: int, end: int) -> _Candidate | None:
         return None
     if _DATE.match(data, begin) or (not is_labelled and _is_part(data, begin, end)):
         return None
-    has_country = data.startswith(b"+", begin)
+    digits, sizes = b"".join(groups), tuple(map(len, groups))
+    is_apart = is_labelled or (len(sizes) > 1 and max(sizes) > 2)
+    has_country = data.startswith(b"+", begin) or (is_apart and digits.startswith(_EXIT))
     return _Candidate(
         start=begin,
-        digits=b"".join(groups),
-        sizes=tuple(map(len, groups)),
+        digits=digits,
+        sizes=sizes,
         is_labelled=is_labelled,
         has_country=has_country,
         has_prefix=b"(0)" in text,
@@ -238,8 +244,13 @@ def _is_with_country(written: _Written) -> bool:
     length is enough."""
     text = written.text.replace(b"(0)", b"")
     if text == written.text:
-        return plans().is_international(written.digits)
-    return plans().is_long_enough(digits(text, 0, len(text)))
+        return _is_international(written.digits)
+    return plans().is_long_enough(digits(text, 0, len(text)).removeprefix(_EXIT))
+
+
+def _is_international(digits: bytes) -> bool:
+    """Whether the country that the digits name has the number."""
+    return plans().is_international(digits.removeprefix(_EXIT))
 
 
 def _is_written_so(written: _Written, data: bytes, start: int, end: int) -> bool:
