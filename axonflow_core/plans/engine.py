@@ -85,7 +85,7 @@ class Engine:
         """Plan -> what is under way of it on this loop."""
         self._running: set[Place] = set()
         """The legs that run here."""
-        self._pulses = Pulses(takeover_s)
+        self._pulses = Pulses(_SWEEPS)
         self._connections: Connections | None = None
         """Those to the file; None on a server."""
         self._sweeping: asyncio.Task[None] | None = None
