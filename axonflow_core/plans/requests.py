@@ -31,6 +31,8 @@ class Refused:
     message: str
     plan: Plan | None = None
     """The plan as it stands, where there is one."""
+    expected: int | None = None
+    """Of a conflict: the version that the client took for the newest."""
 
 
 @frozen(kw_only=True)

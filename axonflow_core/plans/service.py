@@ -353,7 +353,8 @@ class Plans:
         plan = (await self._standing(plan.id)).plan
         if plan.status is not PlanStatus.PENDING:
             return Refused(Why.STATE, f"the plan {plan.id} is {plan.status}", plan)
-        return Refused(Why.CONFLICT, f"the plan {plan.id} is at version {plan.version}", plan)
+        message = f"the plan {plan.id} is at version {plan.version}"
+        return Refused(Why.CONFLICT, message, plan, expected=version)
 
     async def _settled(self, plan: Plan, wait_s: float) -> Standing:
         """The plan once nothing more happens by itself, or after a while."""

@@ -15,7 +15,8 @@ async def test_an_update_makes_a_new_version_and_a_stale_one_is_refused(served: 
     changed = await served.change(id, version=1, execution_mode="sequential", metadata={"a": 1})
     assert changed.json == {"success": True, "plan_id": id, "version": 2, "status": "pending"}
     stale = await served.change(id, version=1, domain="travel")
-    assert (stale.status, stale.json["current_version"], stale.json["plan_id"]) == (409, 2, id)
+    assert (stale.status, stale.json["plan_id"]) == (409, id)
+    assert (stale.json["expected_version"], stale.json["current_version"]) == (1, 2)
     status = await served.status(id)
     assert (status["execution_mode"], status["metadata"]) == ("sequential", {"a": 1})
     assert status["domain"] == "generic"

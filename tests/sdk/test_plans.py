@@ -88,7 +88,7 @@ async def test_a_plan_is_updated_rolled_back_and_its_versions_are_listed(client:
     assert (updated.version, updated.status, updated.success) == (2, "pending", True)
     with pytest.raises(VersionConflictError) as conflict:
         await client.update_plan(id, asked)
-    assert conflict.value.current_version == 2
+    assert (conflict.value.expected_version, conflict.value.current_version) == (1, 2)
     back = await client.rollback_plan(id, 1)
     assert (back.version, back.previous_version, back.status) == (3, 2, "pending")
     versions = (await client.get_plan_versions(id)).versions

@@ -351,7 +351,7 @@ def listing_body(plans: Sequence[Plan]) -> dict[str, Json]:
 
 
 def refused_answer(refused: Refused) -> Answer:
-    """Nothing was done. A conflict of versions says which there is."""
+    """Nothing was done. A conflict of versions says which one was expected and which there is."""
     answer = refusal(_STATUS_OF[refused.why], refused.message, code=refused.why)
     if refused.why is not Why.CONFLICT or refused.plan is None:
         return answer
@@ -362,6 +362,7 @@ def refused_answer(refused: Refused) -> Answer:
             "message": refused.message,
             "code": refused.why,
             "plan_id": refused.plan.id,
+            "expected_version": refused.expected,
             "current_version": refused.plan.version,
         },
         409,
