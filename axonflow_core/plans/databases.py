@@ -90,11 +90,13 @@ class EngineDatabase:
         """Be the executor of these files. `ConfigError` where another is."""
         try:
             for file in self._files:
-                lock = file.with_name(f"{file.name}.plans.lock")
+                lock = f"{file.resolve()}.plans.lock"
                 self._locks.append(os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
                 fcntl.flock(self._locks[-1], fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        except OSError as error:
             self.leave()
+            if not isinstance(error, BlockingIOError):
+                raise
             raise ConfigError(
                 f"another process runs the plans of {file}: a file has one executor",
                 hint="stop the other, serve with one worker, or put the audit on PostgreSQL, which "

@@ -83,13 +83,18 @@ async def test_a_second_executor_of_a_file_is_refused(tmp_path: Path) -> None:
 
 async def test_an_audit_and_an_engines_file_have_one_executor_each(tmp_path: Path) -> None:
     audit, own = file_in(tmp_path), f"sqlite:///{tmp_path}/engine.db"
+    (tmp_path / "audit.db").touch()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "link.db").symlink_to(tmp_path / "audit.db")
+    linked = f"sqlite:///{tmp_path}/elsewhere/link.db"
     first = EngineDatabase(own, audit)
     first.enter()
-    for other in (EngineDatabase(None, audit), EngineDatabase(own, f"sqlite:///{tmp_path}/b.db")):
+    others = [(None, audit), (own, f"sqlite:///{tmp_path}/b.db"), (None, linked)]
+    for other in (EngineDatabase(*each) for each in others):
         with pytest.raises(ConfigError, match="another process runs the plans of"):
             other.enter()
     first.leave()
-    for other in (EngineDatabase(None, audit), EngineDatabase(own, f"sqlite:///{tmp_path}/b.db")):
+    for other in (EngineDatabase(*each) for each in others):
         other.enter()
         other.leave()
 
