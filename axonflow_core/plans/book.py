@@ -32,6 +32,11 @@ _OF_STEP = (
     *("id", "status", "attempt", "record", "provider", "model", "tokens_in", "tokens_out"),
     *("cost_nanos", "begun_us", "ended_us", "code"),
 )
+_NO_CALL = {
+    **dict.fromkeys(("record", "provider", "model", "begun_us", "ended_us", "code", "end")),
+    **dict.fromkeys(("tokens_in", "tokens_out", "cost_nanos"), 0),
+}
+"""What is known of a step's call before there is one."""
 _OF_PLAN = (
     *("id", "tenant", "client", "user", "version", "status", "leg", "owner", "created_us"),
     *("expires_us", "begun_us", "ended_us", "awaits", "approved", "code"),
@@ -184,11 +189,7 @@ class Book:
         if not _is_owned(transaction, plan):
             return None
         attempt = 1 if state is None else state.attempt + 1
-        values = {"status": StepStatus.RUNNING, "attempt": attempt, "begun_us": at_us}
-        if state is None:
-            transaction.execute(insert(STEPS), {"plan": plan.id, "id": step, **values})
-        else:
-            transaction.execute(_of_step(plan.id, step).values(**values))
+        _run(transaction, plan.id, step, state, attempt=attempt, begun_us=at_us)
         return StepState(id=step, status=StepStatus.RUNNING, attempt=attempt, begun_us=at_us)
 
     def settle(self, transaction: Transaction, plan: str, state: StepState) -> bool:
@@ -207,16 +208,14 @@ class Book:
         if not _is_owned(transaction, plan):
             return False
         begun = self.steps(transaction, plan.id).get(state.id)
-        if begun is None:
-            row = {"plan": plan.id, "id": state.id, "status": StepStatus.RUNNING, "attempt": 0}
-            transaction.execute(insert(STEPS), row)
         attempt = 0 if begun is None else begun.attempt
+        _run(transaction, plan.id, state.id, begun, attempt=attempt)
         return self.settle(transaction, plan.id, evolve(state, attempt=attempt))
 
     def reopen(self, transaction: Transaction, plan: str) -> None:
-        """Have the steps without a result run again."""
-        query = delete(STEPS).where(STEPS.c.plan == plan, STEPS.c.status != StepStatus.COMPLETED)
-        transaction.execute(query)
+        """Have the steps without a result run again, each in its next attempt."""
+        query = update(STEPS).where(STEPS.c.plan == plan, STEPS.c.status != StepStatus.COMPLETED)
+        transaction.execute(query.values(status=StepStatus.PENDING, **_NO_CALL))
 
     # ── executors ─────────────────────────────────────────────────────────────────────────────────
 
@@ -329,6 +328,17 @@ def _remove(transaction: Transaction, plans: Iterable[str]) -> None:
     for id in plans:
         for table, column in ((STEPS, "plan"), (VERSIONS, "plan"), (PLANS, "id")):
             transaction.execute(delete(table).where(table.c[column] == id))
+
+
+def _run(
+    transaction: Transaction, plan: str, step: str, state: StepState | None, **values: Any
+) -> None:
+    """Have a step running, whose state is known where it was begun before."""
+    values["status"] = StepStatus.RUNNING
+    if state is None:
+        transaction.execute(insert(STEPS), {"plan": plan, "id": step, **values})
+    else:
+        transaction.execute(_of_step(plan, step).values(**values))
 
 
 def _of_step(plan: str, step: str) -> Any:

@@ -321,7 +321,7 @@ class Engine:
             return
         is_lost = await asyncio.to_thread(self._is_lost, Place(plan.id, plan.leg), others)
         if is_lost and await self._runs.moved(
-            plan, (PlanStatus.EXECUTING,), "picked up", {"leg": plan.leg + 1}
+            plan, (PlanStatus.EXECUTING,), "picked_up", {"leg": plan.leg + 1}
         ):
             await self.start(evolve(plan, leg=plan.leg + 1))
 

@@ -109,7 +109,8 @@ class StepState:
     id: str
     status: StepStatus = StepStatus.PENDING
     attempt: int = 0
-    """How often it was begun: more than once where a run was killed inside it."""
+    """How often it was begun: more than once where a run was killed inside it, or a plan that
+    failed went on."""
     record: str | None = None
     """The id of the audit's record of its call."""
     provider: str | None = None

@@ -117,7 +117,7 @@ class Runs:
                 "awaits": awaited,
                 "ended_us": now_us(),
             }
-            await self.moved(plan, (PlanStatus.EXECUTING,), "awaits approval", changes)
+            await self.moved(plan, (PlanStatus.EXECUTING,), "awaits_approval", changes)
             return PlanStatus.AWAITING_APPROVAL
         status, code, reason, result = _end_of(plan, states)
         await self.ended(plan, status, code=code, reason=reason, result=result)
@@ -322,7 +322,7 @@ def _next_to_approve(plan: Plan, states: Mapping[str, StepState]) -> str | None:
         return None
     if any(state.status.is_over and not state.has_result for state in states.values()):
         return None
-    return next((step.id for step in plan.draft.steps if step.id not in states), None)
+    return next((step.id for step in plan.draft.steps if not _is_over(states, step.id)), None)
 
 
 def _end_of(

@@ -93,6 +93,11 @@ async def test_a_plan_that_failed_goes_on_with_the_steps_that_have_no_result(
     resumed = (await served.resume(id)).json
     assert (resumed["status"], resumed["result"]) == ("completed", "synthesis is done")
     assert model.calls == {"plan": 1, "first": 1, "second": 2, "third": 1, "synthesis": 1}
+    steps = {step["step_id"]: step["attempt"] for step in (await served.status(id))["steps"]}
+    assert steps == {"step_1": 1, "step_2": 2, "step_3": 1, "synthesis": 1}
+    facts = [each.facts for each in await served.records() if each.facts.get("step") == "step_2"]
+    assert [(each["attempt"], each["is_repeated"]) for each in facts] == [(1, False), (2, True)]
+    assert len({each["idempotency_key"] for each in facts}) == 1
 
 
 async def test_of_two_who_resume_a_plan_one_does(served: Planning) -> None:

@@ -182,7 +182,7 @@ async def test_a_plan_that_nobody_runs_goes_on_and_no_other_is_begun_again(tmp_p
         assert (await served.over(lost))["status"] == "completed"
         await asyncio.sleep(1)
         steps = (await served.status(kept))["steps"]
-        picked = [each for each in await served.records() if each.facts.get("what") == "picked up"]
+        picked = [each for each in await served.records() if each.facts.get("what") == "picked_up"]
     assert [step["attempt"] for step in steps] == [1, 0, 0, 0]
     assert [each.facts["plan"] for each in picked] == [lost]
 
