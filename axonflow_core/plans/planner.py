@@ -184,6 +184,8 @@ def _misfits(number: int, item: Any) -> Iterator[str]:
             yield f"step {number} has no {key}"
         elif len(text) > most:
             yield f"the {key} of step {number} has {len(text)} characters, of at most {most}"
+        elif key == "name" and not text.isprintable():
+            yield f"the name of step {number} is not one line of characters that are seen"
     names = item.get("depends_on")
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         yield f"depends_on of step {number} is no list of names"

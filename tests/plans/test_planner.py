@@ -22,6 +22,10 @@ def step(**changes: Any) -> dict[str, Any]:
     return {"name": "a", "agent": "worker", "task": "t", "depends_on": [], **changes}
 
 
+UNSEEN = ("a\nb", "a\x00", "\x1b[2Ja", "a\u202eb", "\u200b", "a\r")
+"""Names that a terminal and a log would show as something else."""
+
+
 @pytest.mark.parametrize(
     ("steps", "fault"),
     [
@@ -30,6 +34,7 @@ def step(**changes: Any) -> dict[str, Any]:
         ([step(name=str(number)) for number in range(5)], "5 steps, of at most 4"),
         ([1], "step 1 is no object"),
         ([step(name="")], "step 1 has no name"),
+        *(([step(name=name)], "the name of step 1 is not one line") for name in UNSEEN),
         ([step(task=3)], "step 1 has no task"),
         ([step(task="x" * 10_001)], "the task of step 1 has 10001 characters, of at most 10000"),
         ([step(depends_on="a")], "depends_on of step 1 is no list of names"),
