@@ -33,6 +33,7 @@ from axonflow_core.messages import (
     ContentBlock,
     Data,
     Document,
+    Image,
     Inference,
     Media,
     MediaKind,
@@ -355,6 +356,32 @@ def test_a_tool_that_did_not_fail_needs_no_flag() -> None:
     fine = Message(Role.USER, (ToolResult("call-1", "rain", is_error=False),))
     made = fitted(asked(user("hi"), call(), fine), family(EVERYTHING - {Feature.TOOL_ERRORS}))
     assert (made.request.messages[-1], made.adjustments) == (result(), ())
+
+
+PICTURE = Image(Media(MediaKind.BASE64, "iVBORw0KGgo=", "image/png"))
+PAPER = Document(Media(MediaKind.BASE64, "JVBERi0xLjQK", "application/pdf"), name="a")
+
+
+@pytest.mark.parametrize("is_error", [None, True])
+def test_media_in_the_result_of_a_tool_follow_it_where_the_model_takes_none_there(
+    is_error: bool | None,
+) -> None:
+    seen = ToolResult("call-1", (Text("seen"), PICTURE, PAPER), is_error=is_error)
+    request = asked(user("hi"), call(), Message(Role.USER, (seen, Text("so?"))))
+    assert fitted(request).request == request, "the control: the model takes them"
+
+    picture = Text("(picture 1 of those that follow)")
+    paper = Text("(document 1 of those that follow)")
+    takes: Any
+    for takes, told, lifted in (
+        ((False, True), (picture, PAPER), (PICTURE,)),
+        ((True, False), (PICTURE, paper), (PAPER,)),
+        ((False, False), (picture, paper), (PICTURE, PAPER)),
+    ):
+        made = fitted(request, has_images_in_results=takes[0], has_documents_in_results=takes[1])
+        there = evolve(seen, content=(Text("seen"), *told))
+        assert made.request.messages[-1].content == (there, Text("so?"), *lifted)
+        assert len(made.adjustments) == len(lifted)
 
 
 # ── names ─────────────────────────────────────────────────────────────────────────────────────────

@@ -164,6 +164,8 @@ class ModelFacts:
     """Whether documents may not stand in one turn with the results of tools."""
     has_images_in_results: bool = True
     """Whether the result of a tool may be a picture."""
+    has_documents_in_results: bool = True
+    """Whether the result of a tool may be a document."""
     has_object_results: bool = False
     """Whether JSON as the result of a tool must be an object."""
     starts_with_user: bool = False

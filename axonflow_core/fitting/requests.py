@@ -51,7 +51,7 @@ from .tools import (
     choose_tool,
     drop_choice_of_nothing,
     drop_parallel_choice,
-    lift_images_out_of_results,
+    lift_media_out_of_results,
     offer_tools_of_history,
     put_text_arguments_in_objects,
     refuse_tools_in_stream,
@@ -160,7 +160,7 @@ STEPS: tuple[tuple[frozenset[str], Step], ...] = (
     (_TOOLS, offer_tools_of_history),
     (_CHOICE, drop_choice_of_nothing),
     (frozenset({Feature.DATA}), write_results_as_text),
-    (frozenset({Feature.IMAGES}), lift_images_out_of_results),
+    (frozenset({Feature.IMAGES, Feature.DOCUMENTS}), lift_media_out_of_results),
     (frozenset({Feature.TOOL_ERRORS}), write_tool_errors_as_text),
     # Spelled last, when no step adds a tool or a call any more.
     (_TOOLS | {Feature.OUTPUT_SCHEMA}, spell_tool_names),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
-from axonflow_core.codec import Feature, blocks_of
+from axonflow_core.codec import Feature, ModelFacts, blocks_of
 from axonflow_core.frozen import evolve
 from axonflow_core.json_text import dumps
 from axonflow_core.messages import (
@@ -13,6 +13,7 @@ from axonflow_core.messages import (
     CompletionRequest,
     ContentBlock,
     Data,
+    Document,
     Image,
     Message,
     Text,
@@ -194,28 +195,34 @@ def _as_text_unless_object(block: ContentBlock) -> ContentBlock:
     return Text(dumps(block.value).decode())
 
 
-def lift_images_out_of_results(request: CompletionRequest, model: Model) -> CompletionRequest:
-    """Pictures in the results of tools as the user's, after the results, where the model takes none
-    there. A number tells which is whose."""
-    if model.facts.has_images_in_results:
-        return request
-    messages = tuple(_with_images_lifted(message) for message in request.messages)
-    if messages == request.messages:
-        return request
-    model.changes(
-        Feature.IMAGES, "put after the results of tools", f"{model.name} wants them there"
-    )
-    return evolve(request, messages=messages)
+def lift_media_out_of_results(request: CompletionRequest, model: Model) -> CompletionRequest:
+    """Pictures and documents in the results of tools as the user's, after the results, where the
+    model takes none there. A number tells which is whose."""
+    for kind, feature in _misplaced(model.facts):
+        messages = tuple(_with_media_lifted(message, kind) for message in request.messages)
+        if messages != request.messages:
+            after = "put after the results of tools"
+            model.changes(feature, after, f"{model.name} wants them there")
+            request = evolve(request, messages=messages)
+    return request
 
 
-def _with_images_lifted(message: Message) -> Message:
-    lifted: list[Image] = []
+def _misplaced(facts: ModelFacts) -> Iterator[tuple[type[Image | Document], Feature]]:
+    """What may be no result of a tool."""
+    if not facts.has_images_in_results:
+        yield Image, Feature.IMAGES
+    if not facts.has_documents_in_results:
+        yield Document, Feature.DOCUMENTS
+
+
+def _with_media_lifted(message: Message, kind: type[Image | Document]) -> Message:
+    lifted: list[ContentBlock] = []
 
     def told(block: ContentBlock) -> ContentBlock:
-        if not isinstance(block, Image):
+        if not isinstance(block, kind):
             return block
         lifted.append(block)
-        return Text(f"(picture {len(lifted)} of those that follow)")
+        return Text(f"({_WORDS[kind]} {len(lifted)} of those that follow)")
 
     content = tuple(
         evolve(block, content=tuple(map(told, block.content)))
@@ -224,6 +231,9 @@ def _with_images_lifted(message: Message) -> Message:
         for block in message.content
     )
     return evolve(message, content=(*content, *lifted)) if lifted else message
+
+
+_WORDS: Mapping[type, str] = {Image: "picture", Document: "document"}
 
 
 def write_tool_errors_as_text(request: CompletionRequest, model: Model) -> CompletionRequest:

@@ -103,7 +103,12 @@ class OpenAIProvider(Embedding, HostedProvider):
         return codec_for(self._codecs, kind, self.vendor_id(model), surface)
 
     def facts_of(self, model: str) -> ModelFacts:
-        return evolve(super().facts_of(model), model_id=model)
+        # The message of a tool has text alone: openai-python 3.57, ChatCompletionToolMessageParam;
+        # a picture is refused, or not seen: OpenHands/OpenHands#7700, openai/openai-openapi#523.
+        facts = super().facts_of(model)
+        return evolve(
+            facts, model_id=model, has_images_in_results=False, has_documents_in_results=False
+        )
 
     def embedding_route(self, model: str | None) -> UnaryRoute[EmbeddingCodec]:
         name = model or self.default_model

@@ -25,12 +25,17 @@ from axonflow_core.http.client import HttpRequest
 from axonflow_core.json import loads
 from axonflow_core.messages import (
     CompletionRequest,
+    Image,
     Inference,
+    Media,
+    MediaKind,
     Message,
     ReasoningRequest,
     Receipt,
     Role,
     Tool,
+    ToolResult,
+    ToolUse,
     user,
 )
 from axonflow_core.plugin_spec import Services
@@ -130,6 +135,19 @@ def test_who_is_billed_is_said_in_headers() -> None:
     assert opened.sent.headers["openai-organization"] == "org-1"
     assert opened.sent.headers["openai-project"] == "proj_1"
     assert completion.receipt.region == "eu"
+
+
+def test_a_picture_that_a_tool_found_is_shown_by_the_user() -> None:
+    """The message of a tool has text alone."""
+    called = Message(Role.ASSISTANT, (ToolUse("call_1", "look", {}),))
+    found = ToolResult("call_1", (Image(Media(MediaKind.URL, "https://a.org/a.png")),))
+    opened = Opened()
+
+    opened.complete(CompletionRequest((user("Look."), called, Message(Role.USER, (found,)))))
+
+    *_, told, shown = opened.body["messages"]
+    assert (told["role"], told["content"]) == ("tool", "(picture 1 of those that follow)")
+    assert (shown["role"], shown["content"][0]["type"]) == ("user", "image_url")
 
 
 def test_without_a_key_nothing_is_sent() -> None:

@@ -144,6 +144,7 @@ _WORDS: Mapping[str, Callable[[Any], Iterator[str]]] = {
     "calls_meet_results": _always("calls end their turn, and results begin theirs"),
     "documents_apart_from_results": _always("no documents next to results of tools"),
     "has_images_in_results": _always("no pictures in results of tools"),
+    "has_documents_in_results": _always("no documents in results of tools"),
     "has_object_results": _always("JSON as the result of a tool is an object"),
     "starts_with_user": _always("the first message is the user's"),
     "needs_messages": _always("a request has a message"),
