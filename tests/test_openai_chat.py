@@ -725,6 +725,19 @@ def test_equal_arguments_and_results_are_one_text() -> None:
     assert CODEC.encode_request(called(ONE), FACTS) == CODEC.encode_request(called(OTHER), FACTS)
 
 
+@pytest.mark.parametrize("content", ["", [], [{"type": "text", "text": "rain"}], "rain"])
+def test_a_result_comes_back_as_it_was_and_one_without_content_is_an_empty_text(
+    content: Json,
+) -> None:
+    """A list has one part at least, and clients send an empty one all the same."""
+    message = {"role": "tool", "tool_call_id": "call_1", "content": content}
+    request = CODEC.decode_request({"messages": [message]}, FACTS)
+    assert CODEC.encode_request(request, FACTS) == {"messages": [message]}
+
+    nothing = CompletionRequest((user(ToolResult("call_1", ())),))
+    assert CODEC.encode_request(nothing, FACTS) == {"messages": [{**message, "content": ""}]}
+
+
 def test_arguments_come_back_in_the_order_in_which_the_model_wrote_them() -> None:
     function = {"name": "weather", "arguments": '{"city":"Ulm","at":1.0}'}
     call = {"id": "call_1", "type": "function", "function": function}

@@ -334,11 +334,12 @@ def _decode_answer(form: ChatForm, native: Mapping[str, Json], content: Json) ->
 
 
 def _decode_result(native: Mapping[str, Json]) -> Message:
-    """A `tool` message as a user's message with one `ToolResult`. A list of one text is kept in
-    `spelling` (`PARTS`), because one text is otherwise encoded as a bare string."""
+    """A `tool` message as a user's message with one `ToolResult`. A list of one text, or of none,
+    is kept in `spelling` (`PARTS`), because they are otherwise encoded as a bare string."""
     content, is_call = native.get("content"), native["role"] == "function"
     blocks = decode_content(content)
-    spelling = PARTS if isinstance(content, list) and _is_plain(blocks) else EMPTY
+    is_list = isinstance(content, list) and (not blocks or _is_plain(blocks))
+    spelling = PARTS if is_list else EMPTY
     result = ToolResult(
         older_id(1) if is_call else id_of(native["tool_call_id"]),
         blocks,
@@ -424,12 +425,14 @@ def _put_thoughts(form: ChatForm, native: dict[str, Json], thoughts: list[Reason
 
 def _encode_result(block: ToolResult, extra: Mapping[str, Json]) -> Json:
     """The `tool` message of a result. A failed tool's text begins with `error: `, because the
-    dialect has no flag for failure and the model should know."""
-    is_list = block.spelling.get("content") == PARTS["content"]
-    content = list(map(_encode_part, block.content)) if is_list else encode_content(block.content)
+    dialect has no flag for failure and the model should know. No content is an empty text: a list
+    has one part at least."""
     if block.is_error:
-        # The dialect has no flag for a failed tool, and the model must not take it for a result.
-        content = f"error: {joined_text(block.content)}"
+        content: Json = f"error: {joined_text(block.content)}"
+    elif block.spelling.get("content") == PARTS["content"]:
+        content = list(map(_encode_part, block.content))
+    else:
+        content = encode_content(block.content) if block.content else ""
     named = {"name": block.name} if block.name is not None else {}
     if named and block.spelling.get("role") == "function":
         written = {"role": "function", **named, "content": content if block.content else None}
