@@ -15,6 +15,7 @@ from axonflow_core.dialects.anthropic_messages import ERRORS
 from axonflow_core.dialects.anthropic_messages.claudes import CLAUDE_RULES
 from axonflow_core.frozen import evolve
 from axonflow_core.http.client import HttpRequest
+from axonflow_core.media import IMAGE_FORMATS, PDF, PLAIN_TEXT, MediaKind, MediaTerms
 from axonflow_core.messages import CompletionRequest, Json, TokenCount
 from axonflow_core.plugin_spec import Services
 from axonflow_core.tables.errors import ErrorTable
@@ -32,6 +33,15 @@ def _addressed(body: Json, model: str, is_streamed: bool) -> Json:
         return body
     content = unknown_members(body, frozenset({"model", "stream"}))
     return {"model": model, **content, **({"stream": True} if is_streamed else {})}
+
+
+_SOURCES = frozenset({MediaKind.BASE64, MediaKind.URL, MediaKind.FILE})
+_IMAGES = MediaTerms(types=frozenset(IMAGE_FORMATS.values()), sources=_SOURCES)
+_DOCUMENTS = MediaTerms(
+    types=frozenset({PDF, PLAIN_TEXT}), sources=_SOURCES | {MediaKind.TEXT}, has_text_sources=True
+)
+"""Source: Anthropic, Vision, PDF support, and the Messages API (`source` of a document), November
+2026."""
 
 
 class AnthropicService(HostedService):
@@ -91,5 +101,7 @@ class AnthropicProvider(Counting, HostedProvider):
         return await unary.ask(route, request, deadline=unary.deadline(timeout_s))
 
     def facts_of(self, model: str) -> ModelFacts:
-        """What is known of a Claude: the dialect's rules, and the limit of its row."""
-        return self.models.facts(model, rules=CLAUDE_RULES, limit=self._settings.max_tokens)
+        """What is known of a Claude: the dialect's rules, the limit of its row, and the files that
+        Anthropic reads."""
+        facts = self.models.facts(model, rules=CLAUDE_RULES, limit=self._settings.max_tokens)
+        return evolve(facts, images=_IMAGES, documents=_DOCUMENTS)

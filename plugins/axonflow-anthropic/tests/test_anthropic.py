@@ -20,12 +20,23 @@ from axonflow_core.emulator.serving import serving
 from axonflow_core.errors import (
     AccessDenied,
     ConfigError,
+    EncodeError,
     ModelNotFound,
     ProviderError,
     Throttled,
     Unavailable,
 )
-from axonflow_core.messages import CompletionRequest, ReasoningRequest, Usage, user
+from axonflow_core.media import DOCUMENT_FORMATS
+from axonflow_core.messages import (
+    CompletionRequest,
+    Document,
+    Media,
+    MediaKind,
+    ReasoningRequest,
+    Text,
+    Usage,
+    user,
+)
 from axonflow_core.routing.passing_on import passes_on
 from axonflow_core.testing import FakeService, MockTransport, codec_laws, provider_test
 from axonflow_core.testing.golden import golden_cases
@@ -69,6 +80,22 @@ def test_the_laws_of_codecs(law: Any) -> None:
 
 def answering(body: Mapping[str, Any]) -> MockTransport:
     return MockTransport(lambda sent: json_answer(dict(body), headers={"request-id": "req_1"}))
+
+
+TABLE = Document(Media(MediaKind.BASE64, "YSxiCg==", "text/csv"), name="table")
+LETTER = Document(Media(MediaKind.BASE64, "UEsDBA==", DOCUMENT_FORMATS["docx"]), name="letter")
+
+
+async def test_a_file_of_text_goes_as_its_text_and_one_that_no_claude_reads_is_refused() -> None:
+    client = answering(ANSWER)
+    async with Runtime.open(environment=KEY, client=client) as runtime:
+        await runtime.complete(CompletionRequest((user((TABLE, Text("Sum it up."))),)))
+        with pytest.raises(EncodeError, match="wordprocessingml"):
+            await runtime.complete(CompletionRequest((user((LETTER, Text("Sum it up."))),)))
+
+    (sent,) = client.requests
+    source = json.loads(sent.body)["messages"][0]["content"][0]["source"]
+    assert source == {"type": "text", "media_type": "text/plain", "data": "a,b\n"}
 
 
 async def test_the_environment_alone_enables_it() -> None:
