@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -246,11 +247,26 @@ def test_an_unknown_path_is_refused_in_the_form_of_the_dialect(
     assert reply.headers["toy-version"] == "1"
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[]", b"7", b'{"a": NaN}'])
-def test_a_body_that_is_no_json_object_is_refused(client: Client, body: bytes) -> None:
-    message = "The body of the request is not a JSON object."
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        (b"", "Input is a zero-length, empty document: line 1 column 1"),
+        (b"{", "EOF while parsing|unexpected end of data: line 1 column 2"),
+        (b"\xff", "not valid UTF-8"),
+        (b"[]", "it is another value"),
+        (b"7", "it is another value"),
+        (b'{"a": NaN}', "line 1 column 7"),
+        (rb'{"a": "half an emoji: \ud83d"}', "no low surrogate in string: line 1 column"),
+    ],
+)
+def test_a_body_that_is_no_json_object_is_refused_with_the_place_of_the_fault(
+    client: Client, body: bytes, why: str
+) -> None:
+    status, message = client.post("/ask", body).error
 
-    assert client.post("/ask", body).error == (400, message)
+    assert status == 400
+    assert re.match(f"The body of the request is not a JSON object: .*({why})", message)
+    assert "emoji" not in message
 
 
 @pytest.mark.parametrize("model", [None, "", 7, ["toy-1"], "x" * 2_049])

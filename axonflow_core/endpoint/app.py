@@ -152,10 +152,10 @@ def _json(wire: Wire, operation: Operation, body: bytes) -> Json:
         return None
     try:
         native = loads(body)
-    except ValueError:
-        raise wire.refusal(wire.refusals.not_json()) from None
+    except ValueError as fault:  # which has the place alone, and nothing of the body
+        raise wire.refusal(wire.refusals.not_json(str(fault))) from None
     if not isinstance(native, dict) and not operation.has_model_in_path:
-        raise wire.refusal(wire.refusals.not_json())
+        raise wire.refusal(wire.refusals.not_json("it is another value"))
     return native
 
 

@@ -104,8 +104,8 @@ def _unknown_path(method: str, path: str) -> Refused:
     return VendorError(status=404, message=f"Invalid URL ({method} {path})")
 
 
-def _not_json() -> Refused:
-    return VendorError(status=400, message="The body of the request is not a JSON object.")
+def _not_json(why: str) -> Refused:
+    return VendorError(status=400, message=f"The body of the request is not a JSON object: {why}.")
 
 
 def _too_long(limit: int) -> Refused:
@@ -126,8 +126,8 @@ class Refusals:
 
     unknown_path: Callable[[str, str], Refused] = _unknown_path
     """Method and path, which are no operation."""
-    not_json: Callable[[], Refused] = _not_json
-    """The body is no JSON object."""
+    not_json: Callable[[str], Refused] = _not_json
+    """The body is no JSON object; what is wrong with it, and where."""
     too_long: Callable[[int], Refused] = _too_long
     """The body is longer than so many bytes."""
     no_model: Callable[[], Refused] = _no_model

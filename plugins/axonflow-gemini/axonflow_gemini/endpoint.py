@@ -76,7 +76,7 @@ REFUSALS = Refusals(
     unknown_path=lambda method, path: VendorError(
         code="NOT_FOUND", message=f"The requested URL {path} was not found on this server."
     ),
-    not_json=lambda: invalid("Invalid JSON payload received. Unexpected end of string."),
+    not_json=lambda why: invalid("Invalid JSON payload received. Unexpected end of string."),
     too_long=lambda limit: invalid(f"Request payload size exceeds the limit: {limit} bytes."),
     no_model=lambda: invalid("* GenerateContentRequest.model: unexpected model name format"),
     denied=_denied,

@@ -23,7 +23,7 @@ from .listing import LISTING, running, show, version
 
 REFUSALS = Refusals(
     unknown_path=lambda method, path: VendorError(status=404, message="404 page not found"),
-    not_json=lambda: VendorError(status=400, message="missing request body"),
+    not_json=lambda why: VendorError(status=400, message="missing request body"),
     no_model=lambda: VendorError(status=400, message="model is required"),
 )
 

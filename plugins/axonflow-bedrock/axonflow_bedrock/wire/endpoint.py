@@ -111,7 +111,7 @@ def signature_verifier(
 # ── the app ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def _not_json() -> ServiceException:
+def _not_json(why: str) -> ServiceException:
     """Bedrock's own words for a body that is not JSON (recorded)."""
     return invalid_call("Malformed input request, please reformat your input and try again.")
 
