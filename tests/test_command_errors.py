@@ -56,7 +56,8 @@ def test_an_error_is_one_json_object_where_json_is_asked_for(
     assert (told["code"], said.err) == (error, "")
     assert told["message"] and "hint" in told
 
-    assert main(arguments) == code or arguments == ["demo"], "the exit code is the same"
+    if arguments != ["demo"]:  # which shows itself then, in the environment of its emulator
+        assert main(arguments) == code, "the exit code is the same"
 
 
 def test_faults_of_a_file_are_all_in_the_object(

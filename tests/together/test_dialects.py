@@ -113,6 +113,7 @@ def test_vectors_are_floats_or_the_same_in_base64(server: GovernedServer) -> Non
 
 
 def test_vectors_are_governed_and_on_record(server: GovernedServer) -> None:
+    assert posted(server, "/v1/embeddings", {"model": EMBEDDING, "input": "a"})[0] == 200
     status, body = posted(server, "/v1/embeddings", {"model": EMBEDDING, "input": "project aurora"})
     assert status == 400
     assert body["error"]["code"] == "policy_blocked"

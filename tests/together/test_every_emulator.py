@@ -58,6 +58,7 @@ def runtime(running: RunningEmulator, monkeypatch: pytest.MonkeyPatch) -> Iterat
 def test_its_environment_alone_opens_a_runtime(
     running: RunningEmulator, runtime: BlockingRuntime
 ) -> None:
+    running.calls.clear()
     assert runtime.complete("How is the weather?").text == "It rains."
     with runtime.stream("How is the weather?") as stream:
         assert "".join(stream.text()) == "It rains."
