@@ -134,6 +134,14 @@ settings.load_profile(
 )
 
 
+@pytest.fixture
+def own_log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    """What is logged in this test. What others left behind complains before it begins."""
+    gc.collect()
+    caplog.clear()
+    return caplog
+
+
 @pytest.fixture(scope="session")
 def recordings() -> Path:
     """The folder of recorded traffic. It is third-party data, so it is not part of the project."""

@@ -45,6 +45,19 @@ def wait_until(is_true: Callable[[], object]) -> None:
         time.sleep(0.005)
 
 
+def until_still(count: Callable[[], int]) -> int:
+    """The count, once there is one and it has not grown for 0.3 s in which the machine was not
+    late."""
+    ends = time.monotonic() + GUARD_S
+    while time.monotonic() < ends:
+        before = count()
+        with timed() as waited:
+            time.sleep(0.3)
+        if 0 < before == count() and waited.late_s < 0.1:
+            return before
+    raise AssertionError("it grew on")
+
+
 class _Lateness:
     """How late plain sleeps wake, or how long the thread waited for a processor, in seconds, from
     `start` to `end`."""

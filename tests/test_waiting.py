@@ -29,7 +29,7 @@ async def given_up(work: waiting.SharedWork[None]) -> None:
 
 
 async def test_work_that_fails_when_nobody_waits_any_more_fails_in_silence(
-    caplog: pytest.LogCaptureFixture,
+    own_log: pytest.LogCaptureFixture,
 ) -> None:
     is_left = threading.Event()
     work = waiting.SharedWork(partial(failing_after, is_left))
@@ -46,7 +46,7 @@ async def test_work_that_fails_when_nobody_waits_any_more_fails_in_silence(
     del cancelled, future
     gc.collect()
 
-    assert [record.getMessage() for record in caplog.records] == []
+    assert [record.getMessage() for record in own_log.records] == []
 
 
 async def test_work_whose_caller_waits_fails_for_each_caller() -> None:

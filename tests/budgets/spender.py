@@ -80,7 +80,8 @@ async def main(database: str, limit_usd: float, edge_us: int, is_in_memory: bool
         return edge_us + wall_us() - began_us
 
     clock: Any = at_edge_us if edge_us else wall_us
-    config = config_of(b=budget(limit_usd=limit_usd, period=Period.DAILY))
+    period = Period.DAILY if edge_us else Period.YEARLY  # which no day ends meanwhile
+    config = config_of(b=budget(limit_usd=limit_usd, period=period))
     provider = Billing()
     async with working(Path(database), config, clock=clock, provider=provider) as [worker]:
         if is_in_memory:

@@ -179,13 +179,14 @@ async def settle() -> None:
             return
 
 
-def open_sockets() -> int:
-    """How many sockets this process holds."""
-    links = []
+def open_sockets() -> set[str]:
+    """The sockets that this process holds. Those of other tests may be among them, and may be gone
+    at any time."""
+    links = set()
     for link in Path("/proc/self/fd").iterdir():
-        with suppress(FileNotFoundError):
-            links.append(str(link.readlink()))
-    return sum(link.startswith("socket:") for link in links)
+        with suppress(FileNotFoundError):  # the listing's own descriptor
+            links.add(str(link.readlink()))
+    return {link for link in links if link.startswith("socket:")}
 
 
 @contextmanager

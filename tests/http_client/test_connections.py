@@ -371,4 +371,4 @@ async def test_closing_ends_calls_that_wait_in_every_state(authority: Authority)
         results = await asyncio.gather(*calls, return_exceptions=True)
     assert {type(result) for result in results} == {Unavailable, RequestError}
     assert not any(getattr(result, "is_retryable", False) for result in results[:4])
-    await until(lambda: open_sockets() == sockets)
+    await until(lambda: open_sockets() <= sockets)

@@ -256,7 +256,7 @@ async def test_a_silent_address_has_a_head_start_only() -> None:
         assert made.getpeername()[1] == good
         made.close()
         await asyncio.sleep(0.01)
-        assert open_sockets() == sockets
+        assert open_sockets() <= sockets
 
 
 async def test_an_address_that_refuses_is_passed_over_at_once() -> None:
@@ -274,13 +274,14 @@ async def test_where_no_address_answers_the_first_error_is_raised() -> None:
 
 
 async def test_a_race_that_is_cancelled_leaves_no_socket() -> None:
-    loop, sockets = asyncio.get_running_loop(), 0
+    loop = asyncio.get_running_loop()
     with listening(is_full=True) as silent:
         sockets = open_sockets()
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(first_connected(loop, [address(silent)] * 3), 0.6)
         await asyncio.sleep(0.01)
-        assert (open_sockets(), len(asyncio.all_tasks())) == (sockets, 1)
+        assert open_sockets() <= sockets
+        assert len(asyncio.all_tasks()) == 1
 
 
 async def test_a_connection_that_comes_too_late_is_closed() -> None:

@@ -62,7 +62,7 @@ async def test_thousands_of_calls_leave_nothing() -> None:
         growth = used_bytes() - before
         tracemalloc.stop()
         await transport.aclose()
-    await until(lambda: open_sockets() == sockets)
+    await until(lambda: open_sockets() <= sockets)
     await settle()
     assert len(asyncio.all_tasks()) == 1
     assert growth < 200_000, "10,000 calls, 2,000 streams, 500 cancelled"

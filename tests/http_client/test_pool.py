@@ -197,7 +197,7 @@ async def test_a_call_may_be_cancelled_at_every_await(authority: Authority, way:
         assert await cancel_everywhere(transport, lambda: transport.send(request)) > 3
         await transport.send(request)
         await transport.aclose()
-    await until(lambda: open_sockets() == sockets)
+    await until(lambda: open_sockets() <= sockets)
     await settle()
     assert len(asyncio.all_tasks()) == 1
 
@@ -215,7 +215,7 @@ async def test_a_stream_may_be_cancelled_at_every_await() -> None:
         request = peer.request()
         assert await cancel_everywhere(transport, read) > 5
         await transport.aclose()
-    await until(lambda: open_sockets() == sockets)
+    await until(lambda: open_sockets() <= sockets)
 
 
 @pytest.mark.parametrize("steps", range(12))

@@ -107,7 +107,7 @@ async def test_no_answer_over_a_socket_brings_another_error_or_leaves_anything(
         assert transport._client._pool is not None
         assert transport._client._pool._places_taken == len(transport._client._pool._resting)
         await transport.aclose()
-    await until(lambda: open_sockets() == sockets)
+    await until(lambda: open_sockets() <= sockets)
     await settle()
     assert len(asyncio.all_tasks()) == 1
     print(f"seed {seed}:", dict(outcomes))  # noqa: T201

@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from on_time import GUARD_S, ends_within, wait_until
+from on_time import GUARD_S, ends_within, until_still, wait_until
 
 from .cases import HOST, get, post
 from .served import Client, Echo, Served, plain_uvicorn, respond, serving
@@ -128,10 +128,7 @@ class Flood(Echo):
 
     def wait_until_stalled(self) -> None:
         """All buffers on the way to a client that does not read are full."""
-        sent = -1
-        while sent < self.sent or not sent:
-            sent = self.sent
-            time.sleep(0.3)
+        until_still(lambda: self.sent)
 
 
 def test_a_client_that_does_not_read_stops_the_stream_and_is_dropped() -> None:

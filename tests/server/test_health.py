@@ -61,26 +61,26 @@ async def rows(served: Served) -> int:
 
 
 async def test_a_thousand_probes_call_nothing_record_nothing_and_log_nothing(
-    served: Served, caplog: pytest.LogCaptureFixture
+    served: Served, own_log: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level("DEBUG")
+    own_log.set_level("DEBUG")
     provider, before = counted(served), await rows(served)
     for number in range(1_000):
         method = "HEAD" if number % 3 == 0 else "GET"
         reply = await served.ask(method, PROBES[number % len(PROBES)], client=None)
         assert reply.status == 200
-    assert (provider.calls, await rows(served) - before, caplog.messages) == (0, 0, [])
+    assert (provider.calls, await rows(served) - before, own_log.messages) == (0, 0, [])
 
 
 async def test_a_call_is_counted_and_recorded_and_a_fault_is_logged(
-    served: Served, caplog: pytest.LogCaptureFixture
+    served: Served, own_log: pytest.LogCaptureFixture
 ) -> None:
     provider, before = counted(served), await rows(served)
     await served.post("/api/request", QUESTION)
-    assert (provider.calls, await rows(served) - before, caplog.messages) == (1, 1, [])
+    assert (provider.calls, await rows(served) - before, own_log.messages) == (1, 1, [])
     provider.calls = cast(int, "many")  # it fails at the next one
     assert (await served.post("/api/request", QUESTION)).status == 500
-    assert len(caplog.messages) == 1
+    assert len(own_log.messages) == 1
 
 
 async def test_a_drain_turns_readiness_red_and_leaves_the_process_alive(served: Served) -> None:

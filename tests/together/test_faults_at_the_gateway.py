@@ -26,10 +26,10 @@ from attrs import asdict, evolve, field, frozen
 from catalogue import runs
 from claude_wire import wire
 from fault_cases import ASYNC, INVOKE, STREAM, Asking, Cancelled, Fails, Place, Run, Says
-from fault_places import NewAuthority, becomes, complaints, open_sockets, placed
+from fault_places import NewAuthority, becomes, complaints, placed
 from fault_score import Score, note
 from faulty_service import FaultyService
-from http_client.peers import Authority
+from http_client.peers import Authority, open_sockets
 from on_time import timed
 from server.in_process import Served
 

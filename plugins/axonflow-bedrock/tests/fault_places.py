@@ -7,8 +7,7 @@ import gc
 import logging
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
-from pathlib import Path
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeAlias
 
 import pytest
@@ -31,9 +30,9 @@ async def placed(
         case Place.NO_NAME:
             yield "http://bedrock.invalid"
         case Place.REFUSED:
-            with socket.create_server(("127.0.0.1", 0)) as taken:
-                port = taken.getsockname()[1]
-            yield f"http://127.0.0.1:{port}"
+            with socket.socket() as taken:  # nobody else listens there
+                taken.bind(("127.0.0.1", 0))
+                yield f"http://127.0.0.1:{taken.getsockname()[1]}"
         case Place.BLACK_HOLE:
             with full_backlog() as port:
                 yield f"http://127.0.0.1:{port}"
@@ -63,14 +62,6 @@ def full_backlog() -> Iterator[int]:
         finally:
             for one in waiting_ones:
                 one.close()
-
-
-def open_sockets() -> set[str]:
-    found = set()
-    for link in Path("/proc/self/fd").iterdir():
-        with suppress(FileNotFoundError):  # the listing's own descriptor
-            found.add(str(link.readlink()))
-    return {name for name in found if name.startswith("socket:")}
 
 
 def resting_in(client: Any) -> int:

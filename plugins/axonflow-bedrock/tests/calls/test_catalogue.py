@@ -35,10 +35,10 @@ from fault_cases import (
     Run,
     Says,
 )
-from fault_places import NewAuthority, becomes, complaints, open_sockets, placed, resting_in
+from fault_places import NewAuthority, becomes, complaints, placed, resting_in
 from fault_score import Score, note, summary
 from faulty_service import FaultyService
-from http_client.peers import Authority
+from http_client.peers import Authority, open_sockets
 from on_time import Timed, timed
 
 from axonflow_bedrock.config import SurfaceChoice

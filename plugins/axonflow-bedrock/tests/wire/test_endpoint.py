@@ -16,7 +16,7 @@ import orjson
 import pytest
 from attrs import frozen
 from botocore.eventstream import EventStreamBuffer
-from on_time import GUARD_S
+from on_time import GUARD_S, until_still
 
 from axonflow_bedrock.aws.signing import ClientKey, KeyRing, Signer
 from axonflow_bedrock.wire import operations
@@ -396,7 +396,7 @@ class Unending:
 
 
 def test_a_client_that_goes_away_ends_chunks_that_are_waited_for(
-    wire: Wire, caplog: pytest.LogCaptureFixture
+    wire: Wire, own_log: pytest.LogCaptureFixture
 ) -> None:
     unending = Unending(pause_s=60)
     wire.say = unending.say
@@ -406,27 +406,24 @@ def test_a_client_that_goes_away_ends_chunks_that_are_waited_for(
         assert not unending.has_closed.is_set()
 
     assert unending.has_closed.wait(GUARD_S)
-    assert caplog.records == []
+    assert own_log.records == []
 
 
 def test_a_client_that_does_not_read_holds_the_chunks_back_and_ends_them_when_it_goes_away(
-    wire: Wire, caplog: pytest.LogCaptureFixture
+    wire: Wire, own_log: pytest.LogCaptureFixture
 ) -> None:
     unending = Unending(pause_s=0)
     wire.say = unending.say
 
     with wire.open(STREAM) as response:
         response.read(100)
-        produced = 0
-        while produced < unending.produced:
-            produced = unending.produced
-            threading.Event().wait(0.3)
-        assert 0 < produced < 1000  # what nobody reads is not produced
+        produced = until_still(lambda: unending.produced)
+        assert produced < 1000  # what nobody reads is not produced
         assert not unending.has_closed.is_set()
 
     assert unending.has_closed.wait(GUARD_S)
     assert unending.produced <= produced + 1
-    assert caplog.records == []
+    assert own_log.records == []
 
 
 async def test_a_client_that_goes_away_in_the_middle_of_its_body_is_forgotten(
