@@ -343,12 +343,11 @@ class Looks:
 
 
 @pytest.fixture
-def no_other_values() -> Iterator[None]:
-    """What lives already, of other tests, is not looked at."""
+def no_other_values() -> None:
+    """What lives already, of other tests, is not looked at, and stays out of the sight of the
+    garbage collector: among it is what was frozen when the tests were collected."""
     gc.collect()
     gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.mark.usefixtures("no_other_values")
