@@ -48,6 +48,7 @@ def reads_and_asks_again(client: Client, app: Watched) -> None:
     client.get()
     client.read_until(b"aaaa")
     client.get()
+    wait_until(lambda: len(app.requests) == 2)
 
 
 def reads_an_answer_that_ends_the_connection(client: Client, app: Watched) -> None:
