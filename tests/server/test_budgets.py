@@ -298,12 +298,14 @@ async def test_a_pre_check_is_refused_as_a_call_is(spending: Served) -> None:
 
 
 async def test_a_budget_that_warns_answers_with_a_header(spending: Served) -> None:
-    first = await ask(spending, client="narrow")
-    second = await ask(spending, client="narrow")
+    of_blue = {"scope": "team", "scope_id": "blue", "on_exceed": "warn"}
+    await made(spending, id="warned", limit_usd=0.000_001, **of_blue)
+    blue = {"query": "Why?", "context": {"max_tokens": 100, "team_id": "blue"}}
+    first, second = [await spending.post("/api/request", blue) for _ in range(2)]
     assert (first.status, second.status) == (200, 200)
     assert "x-budget-warning" not in first.headers
-    assert second.headers["x-budget-warning"] == "exceeded: watched"
-    assert second.json["metadata"]["exceeded_budgets"] == ["watched"]
+    assert second.headers["x-budget-warning"] == "exceeded: warned"
+    assert second.json["metadata"]["exceeded_budgets"] == ["warned"]
 
 
 async def test_alerts_are_listed(spending: Served) -> None:
