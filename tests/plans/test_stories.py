@@ -115,10 +115,17 @@ async def test_two_requests_to_execute_share_one_execution(served: Planning) -> 
 async def test_a_request_is_answered_before_the_end_where_that_takes_too_long(
     served: Planning,
 ) -> None:
-    served.use(Model(written(CHAIN), delay_s=0.2), answer_s=0.1)
+    is_due = asyncio.Event()
+
+    async def first() -> str:
+        await is_due.wait()
+        return "first is done"
+
+    served.use(Model(written(CHAIN), first=first), answer_s=0.1)
     id = await served.made()
     assert (await served.execute(id)).json["data"]["status"] == "executing"
-    served.use(Model(written(CHAIN), delay_s=0.2))
+    is_due.set()
+    served.use(Model(written(CHAIN)))
     assert (await served.execute(id)).json["data"]["status"] == "completed"
 
 

@@ -190,6 +190,7 @@ def test_a_stream_that_is_never_done_is_truncated() -> None:
     assert caught.value.partial_text == "Hel"
 
 
+@pytest.mark.timely
 @pytest.mark.parametrize(
     ("status", "words", "kind", "hint"),
     [
@@ -222,6 +223,7 @@ def test_a_lack_of_memory_is_not_met_again() -> None:
     assert not error.is_retryable
 
 
+@pytest.mark.timely
 def test_where_no_ollama_listens_the_error_says_how_to_start_it() -> None:
     async def call() -> Unavailable:
         client = Transport()

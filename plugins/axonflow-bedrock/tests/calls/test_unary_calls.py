@@ -346,6 +346,7 @@ async def test_the_provider_says_what_it_can(base_url: str) -> None:
 # ── time limits ───────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.timely
 @pytest.mark.parametrize("new_client", [Transport, BlockingTransport])
 async def test_a_time_limit_bounds_all_calls_of_one_request(
     service: Service, base_url: str, new_client: Callable[[], HttpClient]

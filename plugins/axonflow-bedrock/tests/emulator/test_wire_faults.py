@@ -72,6 +72,7 @@ async def say(provider: BedrockProvider, text: str, *, is_streamed: bool) -> str
         return assemble([event async for batch in stream for event in batch]).text
 
 
+@pytest.mark.timely
 @pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     ("rule", "is_streamed", "expected"),

@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 from attrs import frozen
+from on_time import GUARD_S
 
 from axonflow_bedrock.emulator import REFUSED_MODEL, emulator, environment
 from axonflow_bedrock.errors.table import MODELLED_STATUSES, TABLE, Row
@@ -291,13 +292,13 @@ PER_DAY = {
     "code": "ThrottlingException",
     "message": "Too many tokens per day, please wait before trying again.",
 }
-IMPATIENT = """\
+FILE = f"""\
 version: "1.0"
 llm_providers:
   bedrock:
     enabled: true
-    config: {region: us-east-1, model: MODEL, timeouts: {first_byte_s: 0.3}}
-""".replace("MODEL", CLAUDE)
+    config: {{region: us-east-1, model: {CLAUDE}, timeouts: {{first_byte_s: %g}}}}
+"""
 
 
 @pytest.mark.sampled(4)
@@ -327,7 +328,7 @@ llm_providers:
 def test_a_call_is_made_again_only_where_that_may_help_and_costs_nothing(
     tmp_path: Path, rule: dict[str, Any], options: list[str], error: str, calls: int
 ) -> None:
-    (tmp_path / "axonflow.yaml").write_text(IMPATIENT)
+    (tmp_path / "axonflow.yaml").write_text(FILE % (0.3 if error == "timeout" else GUARD_S))
     with serving(rule) as (app, to_it):
         said = ask(tmp_path, {**to_it, "AWS_MAX_ATTEMPTS": "2"}, *options)
     assert (said.code, app.calls) == (PROVIDER, calls)
