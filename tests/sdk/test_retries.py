@@ -15,7 +15,7 @@ from axonflow.types import AuditSearchRequest  # noqa: E402
 
 from .governed import Governed, governed  # noqa: E402
 
-SLOW = ({"when": "slowly", "delay_s": 6, "answer": "There."},)
+SLOW = ({"when": "slowly", "delay_s": 5.5, "answer": "There."},)
 """The SDK gives up after 2 s, waits 1 s, gives up after 2 s, waits 2 s, and asks a third time."""
 
 
