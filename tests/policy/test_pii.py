@@ -570,7 +570,7 @@ def test_of_many_numbers_those_are_looked_at_whose_last_digit_is_right(numbers: 
 @pytest.mark.thorough
 def test_a_number_with_its_country_is_one_where_the_library_says_so() -> None:
     """The library's own examples, each as it is, with the prefix of its country, and cut."""
-    phonenumbers = dialling.library()
+    phonenumbers = pytest.importorskip("phonenumbers")
     is_valid = phonenumbers.is_valid_number
     for region in phonenumbers.SUPPORTED_REGIONS:
         prefix = phonenumbers.PhoneMetadata.metadata_for_region(region).national_prefix or ""

@@ -5,9 +5,12 @@ that a text full of numbers costs little."""
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
 from functools import cache
 from itertools import product
+from threading import Lock
 from typing import Any, NamedTuple, TypeAlias
 
 from axonflow_core.errors import ConfigError
@@ -112,36 +115,61 @@ class Country(NamedTuple):
 
 
 @cache
-def library() -> Any:
-    """The package `phonenumbers`. It comes with the extra `server`; raises `ConfigError` where it
-    is not installed."""
-    try:
-        import phonenumbers
-    except ImportError:
-        message = "policies need the package phonenumbers, which is not installed"
-        raise ConfigError(message, hint='pip install "axonflow-core[server]"') from None
-    return phonenumbers
-
-
-@cache
 def plans() -> Plans:
-    """The plans of all regions and countries, read from libphonenumber's metadata once."""
+    """The plans of all regions and countries, read from libphonenumber's metadata once. Raises
+    `ConfigError` where the package `phonenumbers` is not installed: it comes with the extra
+    `server`."""
+    with _READING, _forgetting("phonenumbers"):
+        try:
+            import phonenumbers
+        except ImportError:
+            message = "policies need the package phonenumbers, which is not installed"
+            raise ConfigError(message, hint='pip install "axonflow-core[server]"') from None
+        return _plans(phonenumbers)
+
+
+_READING = Lock()
+
+
+@contextmanager
+def _forgetting(package: str) -> Iterator[None]:
+    """Forget the modules of a package that are imported meanwhile. Those of `phonenumbers` are 310,
+    and hold 3 MB of metadata."""
+    known = set(sys.modules)
+    try:
+        yield
+    finally:
+        for name in sys.modules.keys() - known:
+            if name.partition(".")[0] == package:
+                del sys.modules[name]
+
+
+def _plans(library: Any) -> Plans:
     numbers = list[str]()
     by_sizes: dict[Sizes, set[int]] = {}
     for place, name in enumerate(_REGIONS):
-        metadata = library().PhoneMetadata.metadata_for_region(name)
+        metadata = library.PhoneMetadata.metadata_for_region(name)
         numbers.append(f"(?:{metadata.national_prefix or ''})?(?:{_number(metadata)})")
         for sizes in _sizes(metadata):
             by_sizes.setdefault(sizes, set()).add(place)
-    codes = library().COUNTRY_CODE_TO_REGION_CODE.items()
-    countries = {str(code).encode(): _country(code, regions) for code, regions in codes}
+    countries = {
+        str(code).encode(): _country(_metadata(library.PhoneMetadata, code, regions))
+        for code, regions in library.COUNTRY_CODE_TO_REGION_CODE.items()
+    }
     return Plans(wholes_of(numbers), by_sizes, countries)
 
 
-def _country(code: int, regions: Sequence[str]) -> Country:
-    """The country with this code, by the regions that share it."""
-    main, *others = (_metadata(region, code) for region in regions)
-    numbers = "|".join(map(_number, (main, *others)))
+def _metadata(library: Any, code: int, regions: Sequence[str]) -> Sequence[Any]:
+    """What the library knows of the regions that share the code of a country, or have none of their
+    own: `001`."""
+    if "001" in regions:
+        return [library.metadata_for_nongeo_region(code)]
+    return list(map(library.metadata_for_region, regions))
+
+
+def _country(regions: Sequence[Any]) -> Country:
+    """The country with these regions, of which the first is the main one."""
+    numbers, main = "|".join(map(_number, regions)), regions[0]
     prefix, lengths = main.national_prefix_for_parsing or "", main.general_desc
     return Country(
         whole_of(f"(?:{prefix})?(?:{numbers})"),
@@ -155,13 +183,6 @@ def _group(text: bytes, groups: Spans, reference: re.Match[bytes]) -> bytes:
     """The group of a match in `text` that is referred to; empty where it matched nothing."""
     start, end = groups[int(reference[1]) - 1]
     return text[start:end] if start >= 0 else b""
-
-
-def _metadata(region: str, code: int) -> Any:
-    metadata = library().PhoneMetadata
-    if region == "001":
-        return metadata.metadata_for_nongeo_region(code)
-    return metadata.metadata_for_region(region)
 
 
 def _number(metadata: Any) -> str:
