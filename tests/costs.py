@@ -18,17 +18,16 @@ TRIES = 4
 
 
 def cpu_us(work: Callable[[], object], count: int = 1) -> float:
-    """CPU time of one of `count` times that the work is done. The collector of cyclic garbage looks
-    at what the work makes and at nothing else: all that a thousand tests left in a process takes it
-    longer than the work."""
-    gc.freeze()
+    """CPU time of one of `count` times that the work is done. The collector of cyclic garbage rests
+    meanwhile: what a thousand tests left in a process takes it longer than most work."""
+    gc.disable()
     try:
         before = time.process_time()
         for _ in range(count):
             work()
         return (time.process_time() - before) / count * 1e6
     finally:
-        gc.unfreeze()
+        gc.enable()
 
 
 def reference_us() -> float:
