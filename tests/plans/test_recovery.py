@@ -165,7 +165,8 @@ async def test_an_executor_whose_plan_others_took_does_nothing_more_to_it(tmp_pa
 
 
 async def test_a_plan_that_nobody_runs_goes_on_and_no_other_is_begun_again(tmp_path: Path) -> None:
-    """An executor looks while a leg that it took is not begun here yet, as on a busy machine."""
+    """Who looks finds a leg that is taken and not begun, as on a busy machine. Of two who do, one
+    goes on (`dbos-inc/dbos-transact-py#742`, `#805`)."""
     model = Model(written(CHAIN), first=lambda: asyncio.sleep(600))
     plans = {"answer_s": 0.01, "takeover_s": 600.0}
     async with planning(tmp_path, model, plans=plans, url=file_in(tmp_path)) as served:
@@ -177,8 +178,8 @@ async def test_a_plan_that_nobody_runs_goes_on_and_no_other_is_begun_again(tmp_p
             await model.begun("first", number)
         engine._running = {place for place in engine._running if place.plan != lost}
         model.does = {}
-        for _ in range(2):
-            await engine._look()
+        await engine._look()
+        await asyncio.gather(engine._look(), engine._look())
         assert (await served.over(lost))["status"] == "completed"
         await asyncio.sleep(1)
         steps = (await served.status(kept))["steps"]
