@@ -410,4 +410,6 @@ def _changed(value: Any, changes: Any) -> Any:
     members = {step: _changed(getattr(value, step), change) for step, change in changes.items()}
     if type(value) is ToolUse and "input" in members:
         members.setdefault("spelling", value.spelling)  # dropped where it spells another input
+    if type(value) is Reasoning and members.get("text", value.text) != value.text:
+        members["signature"] = None  # which is of every character
     return evolve(value, **members)

@@ -166,6 +166,8 @@ class AnswerScreen:
         elif block.run is not None:
             self.unread += len(text)
             block.run.add(text, held, number, place, block)
+            if type(event) is ReasoningDelta and event.signature is not None:
+                held.sign(number, place, block.run)
 
     def _event(self, event: StreamEvent, held: Held, number: int, place: int) -> None:
         """An event that is judged as it is."""
@@ -351,6 +353,7 @@ class AnswerScreen:
         batches = list[Batch]()
         for held in reads:
             held.is_released = True
+            held.unsign()
             if held.masks or held.replaced:
                 batches += _replaced(held)
                 self.has_masked |= held.is_redacted
@@ -382,6 +385,10 @@ def _replaced(held: Held) -> tuple[Batch, ...]:
         batches[number][place] = with_text(event, masked(text_of(event), masks))
     changed = {number for number, _ in (*masked_texts, *others)}
     return tuple(
-        tuple(event for event in batch if number not in changed or type(event) is not Extra)
+        tuple(
+            event
+            for event in batch
+            if event is not None and (number not in changed or type(event) is not Extra)
+        )
         for number, batch in enumerate(batches)
     )

@@ -45,6 +45,7 @@ from axonflow_core.stream import (
     TextDelta,
     ToolInputDelta,
 )
+from axonflow_core.texts import with_texts
 
 if TYPE_CHECKING:
     from axonflow_core.governance.vault import Vault
@@ -72,7 +73,9 @@ class Held:
     masks: dict[tuple[int, int], list[Mask]] | None = None
     """Number of a batch, and of an event in it -> what is replaced in the text of the event."""
     replaced: dict[tuple[int, int], object] | None = None
-    """The same -> the event that takes the place of that one."""
+    """The same -> the event that takes the place of that one; None: no event does."""
+    signed: dict[tuple[int, int], Run] | None = None
+    """The same -> the reasoning that the event has a signature of."""
     is_redacted = False
     """Whether something of that takes the place of a finding."""
     is_released = False
@@ -93,6 +96,20 @@ class Held:
         self.replaced = self.replaced or {}
         self.replaced[batch, event] = new
         self.is_redacted |= is_redacted
+
+    def sign(self, batch: int, event: int, run: Run) -> None:
+        """Note an event that has the signature of reasoning."""
+        self.signed = self.signed or {}
+        self.signed[batch, event] = run
+
+    def unsign(self) -> None:
+        """Take out signatures of reasoning in which something was masked: a signature is of every
+        character, and whoever gets it back with others refuses the call."""
+        for (number, place), run in (self.signed or {}).items():
+            if run.has_masked:
+                event: Any = self.batches[number][place]
+                unsigned = evolve(event, signature=None) if event.text else None
+                self.replace(number, place, unsigned, is_redacted=True)
 
     @property
     def is_cleared(self) -> bool:
@@ -150,6 +167,8 @@ class Run:
         """The blocks that are open."""
         self.is_last = False
         """Whether no other block joins it."""
+        self.has_masked = False
+        """Whether something in it was replaced."""
 
     @property
     def is_over(self) -> bool:
@@ -269,6 +288,7 @@ class Run:
     def _mask(self, start: int, end: int, text: str, *, is_redacted: bool = False) -> None:
         """Put `text` into the first event of the span that has not left, and take the span out of
         all of them."""
+        self.has_masked = True
         first = max(0, bisect_right(self._pieces, start, key=_START) - 1)
         for begin, last, held, batch, event, _ in self._pieces[first:]:
             if begin >= end:
@@ -358,5 +378,5 @@ def with_text(event: Any, text: str) -> Any:
     """The event with another text."""
     if type(event) is BlockStart:
         block: Any = event.block
-        return evolve(event, block=evolve(block, text=text))
+        return evolve(event, block=with_texts(block, {("text",): text}))
     return evolve(event, **{"json" if type(event) is ToolInputDelta else "text": text})

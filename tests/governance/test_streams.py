@@ -13,13 +13,14 @@ from axonflow_core.errors import AuditError, AxonFlowError, Throttled, Truncated
 from axonflow_core.frozen import evolve
 from axonflow_core.governance.look_ahead import MAX_TAKEN
 from axonflow_core.governance.trail import Outcome
-from axonflow_core.messages import StopReason, Text, ToolUse, Usage
+from axonflow_core.messages import Reasoning, StopReason, Text, ToolUse, Usage
 from axonflow_core.policy.engine import Policy
 from axonflow_core.policy.rules import Action, Verdict
 from axonflow_core.stream import (
     BlockStart,
     BlockStop,
     Ended,
+    ReasoningDelta,
     RequestEcho,
     Started,
     Stopped,
@@ -117,6 +118,38 @@ async def test_what_is_redacted_is_replaced_before_it_leaves_and_the_rest_is_as_
     assert answer.text == f"ssn [REDACTED:us_ssn]. {LONG}"
     assert answer.usage == USAGE
     assert governed.last.verdict is Verdict.REDACTED
+
+
+SIGNED = ReasoningDelta(signature="c2ln")
+
+
+@pytest.mark.parametrize(
+    "thought",
+    [
+        [ReasoningDelta("ssn 123-4"), ReasoningDelta("5-6789."), SIGNED],
+        [ReasoningDelta("ssn 123-4"), ReasoningDelta("5-6789.", signature="c2ln")],
+        [BlockStart(0, Reasoning(f"ssn {SSN}.", signature="c2ln")), BlockStop(0)],
+    ],
+)
+async def test_a_thought_of_which_something_is_replaced_has_no_signature(
+    thought: list[Any],
+) -> None:
+    """A signature is of every character: a provider that gets it back with others refuses it."""
+    block = await redacted_thought(*thought)
+    assert (block.text, block.signature) == ("ssn [REDACTED:us_ssn].", None)
+
+
+async def test_a_thought_in_which_nothing_is_found_keeps_its_signature() -> None:
+    block = await redacted_thought(ReasoningDelta("Hm."), SIGNED)
+    assert (block.text, block.signature) == ("Hm.", "c2ln")
+
+
+async def redacted_thought(*events: Any) -> Any:
+    last = (Stopped(StopReason.END_TURN), UsageUpdate(USAGE), Ended())
+    reads: Any = [((Started(),),), *[((event,),) for event in events], (last,)]
+    stream = await evolve(streamed(reads), policy=policy_of(Action.REDACT)).stream()
+    (block,) = assembled(await all_of(stream)).content
+    return block
 
 
 async def test_a_blocked_answer_ends_in_its_own_grammar_and_closes_the_call() -> None:
