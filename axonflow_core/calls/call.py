@@ -29,6 +29,7 @@ from axonflow_core.codec.control_tokens import neutralise_control_tokens
 from axonflow_core.errors import AxonFlowError, DecodeError, ProviderError
 from axonflow_core.fitting import Fitted, fit
 from axonflow_core.fitting.betas import spared_betas
+from axonflow_core.fitting.thoughts import has_unsigned_thoughts
 from axonflow_core.frozen import evolve
 from axonflow_core.http.client import ByteStream, HttpClient, HttpResponse
 from axonflow_core.json import dumps, loads
@@ -105,14 +106,17 @@ class Caller:
     ) -> CompletionCall:
         """The call that sends a client's own body, byte for byte where its form is the model's and
         its request is the one that was read from it; else as `prepare`. A client knows the betas of
-        the model that it names: where another one answers, that one is spared those it lacks."""
+        the model that it names: where another one answers, that one is spared those it lacks. Nor
+        can a client help it that somebody else answered an earlier turn, whose thoughts the model
+        would refuse."""
         form, own = (native.codec.name, native.surface), (route.codec.name, route.surface.name)
         request, spared = native.request, tuple[Adjustment, ...]()
         if form == own and native.model != route.model:
             request, spared = spared_betas(
                 request, route.codec, route.facts, self._settings.unsupported
             )
-        if native.body is None or request != native.read_request or form != own:
+        body = native.body if request == native.read_request and form == own else None
+        if body is None or has_unsigned_thoughts(request, route.codec, route.facts):
             call = self.prepare(
                 request,
                 route,
@@ -125,7 +129,7 @@ class Caller:
                 told = (*spared, *call.fitted.adjustments)
                 call = evolve(call, fitted=evolve(call.fitted, adjustments=told))
             return self._with_headers(call, native)
-        body = _addressed(native.body, route, is_streamed=is_streamed)
+        body = _addressed(body, route, is_streamed=is_streamed)
         call = self._call(route, Fitted(native.request), body, is_streamed, timeout_s)
         return evolve(self._with_headers(call, native), is_native=True)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from itertools import groupby
 
-from axonflow_core.codec import Feature, blocks_of
+from axonflow_core.codec import Codec, Feature, ModelFacts, blocks_of
 from axonflow_core.frozen import evolve
 from axonflow_core.messages import (
     CompletionRequest,
@@ -52,6 +52,16 @@ def fit_reasoning_of_history(request: CompletionRequest, model: Model) -> Comple
         kept,
         messages=tuple(message for message, old in messages if message.content or not old.content),
     )
+
+
+def has_unsigned_thoughts(request: CompletionRequest, codec: Codec, facts: ModelFacts) -> bool:
+    """Whether reasoning of earlier turns is without the signature that the model demands: another
+    family's answered then, or a policy changed it."""
+    controls = facts.reasoning or codec.reasoning
+    if controls is None or not controls.is_signed:
+        return False
+    thoughts = (block for block in blocks_of(request) if type(block) is Reasoning)
+    return not all(thought.signature or thought.redacted for thought in thoughts)
 
 
 def _without_thoughts_of_users(request: CompletionRequest, model: Model) -> CompletionRequest:

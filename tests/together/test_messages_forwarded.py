@@ -244,6 +244,21 @@ def test_a_thought_goes_back_with_the_signature_that_it_came_with(
     assert answer["content"][0] in json.loads(provider.exchanges[-1].body)["messages"][1]["content"]
 
 
+@pytest.mark.parametrize("unsigned", [{}, {"signature": ""}, {"signature": None}])
+def test_a_thought_that_nobody_signed_is_left_out_and_told(
+    served: Served, unsigned: dict[str, Any]
+) -> None:
+    """Of another family, or changed by a policy: Anthropic would refuse the whole call."""
+    thought = {"type": "thinking", "thinking": "Hm.", **unsigned}
+    said = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": [thought]}]
+    said[1]["content"] += [{"type": "text", "text": "Hello."}]  # type: ignore[operator]
+    reply = served.ask({"model": MODEL, "max_tokens": 99, "messages": [*said, said[0]]})
+    sent = json.loads(served.anthropic.exchanges[-1].body)
+    assert [block["type"] for block in sent["messages"][1]["content"]] == ["text"]
+    told = "reasoning: 1 of 1 blocks of earlier turns not sent"
+    assert reply.headers["x-axonflow-adjustments"] == told
+
+
 @pytest.mark.parametrize("model", [MODEL, BEDROCKS])
 def test_a_truncated_stream_ends_with_an_error(served: Served, model: str) -> None:
     talk = [{"role": "user", "content": "cut it"}]
