@@ -11,11 +11,14 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import socket
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 from _pytest.assertion import rewrite
@@ -132,6 +135,22 @@ settings.register_profile("search", max_examples=500, deadline=None)
 settings.load_profile(
     os.environ.get("HYPOTHESIS_PROFILE") or ("thorough" if os.environ.get("CI") else "quick")
 )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nowhere_is_nowhere() -> Iterator[None]:
+    """The name nowhere.invalid is found by nobody (RFC 6761, section 6.4), and nobody is asked for
+    it: whom this machine asks may be late."""
+    find = socket.getaddrinfo
+
+    def found(host: Any, *arguments: Any, **options: Any) -> Any:
+        if str(host) == "nowhere.invalid":
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return find(host, *arguments, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket, "getaddrinfo", found)
+        yield
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ async def placed(
     """The URL of the service, or of what is in its place."""
     match place:
         case Place.NO_NAME:
-            yield "http://bedrock.invalid"
+            yield "http://nowhere.invalid"
         case Place.REFUSED:
             with socket.socket() as taken:  # nobody else listens there
                 taken.bind(("127.0.0.1", 0))
