@@ -47,6 +47,9 @@ def wanted(id: str, limit_usd: float = 10.0) -> CreateBudgetRequest:
 
 async def test_every_method_parses(own: Governed) -> None:
     async with AxonFlow(**own.options("owner")) as client:
+        of_bedrock = ListUsageRecordsOptions(provider="bedrock")
+        used = await client.get_usage_summary("monthly")
+        recorded = await client.list_usage_records(of_bedrock)
         made = await client.create_budget(wanted("month"))
         assert (made.scope_id, made.tenant_id, made.enabled) == ("owned", "owned", True)
         assert await client.get_budget("month") == made
@@ -64,14 +67,14 @@ async def test_every_method_parses(own: Governed) -> None:
         assert (await client.check_budget(BudgetCheckRequest(user_id="ann"))).allowed
 
         usage = await client.get_usage_summary("monthly")
-        assert usage.total_requests == 1
-        assert usage.total_cost_usd == pytest.approx(status.used_usd)
+        assert usage.total_requests == used.total_requests + 1
+        assert usage.total_cost_usd - used.total_cost_usd == pytest.approx(status.used_usd)
         by_model = await client.get_usage_breakdown("model", "daily")
         assert by_model.items is not None
         assert [item.group_value for item in by_model.items] == [MODEL]
-        records = await client.list_usage_records(ListUsageRecordsOptions(provider="bedrock"))
+        records = await client.list_usage_records(of_bedrock)
         assert records.records is not None
-        assert (records.total, records.records[0].model) == (1, MODEL)
+        assert (records.total, records.records[0].model) == (recorded.total + 1, MODEL)
 
         prices = await client.get_pricing("bedrock", MODEL)
         assert [price.pricing.input_per_1k for price in prices.pricing] == [0.003]
