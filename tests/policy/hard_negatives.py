@@ -73,6 +73,7 @@ def _parcel(random: Random) -> str:
             f"DHL {figures(random, 10)}",
             f"parcel JD{figures(random, 18)}",
             f"USPS 94{figures(random, 20)}",
+            in_groups(f"94{figures(random, 20)}", (4, 4, 4, 4, 4), " "),
         ]
     )
 
