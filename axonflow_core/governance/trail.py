@@ -129,6 +129,8 @@ class Outcome:
     """Why the call failed, where it did."""
     provider: str | None = None
     model: str | None = None
+    usage: Usage | None = None
+    """The tokens of the answer, whoever may have it; None where nobody answered."""
     cost_usd: float | None = None
     elapsed_ms: float = 0.0
     refusal: Refusal | None = None
@@ -314,6 +316,7 @@ class Trail:
             error=self._error,
             provider=None if target is None else target.provider,
             model=None if target is None else target.model,
+            usage=None if self._answer is None else self._answer.usage,
             cost_usd=self._cost_usd,
             elapsed_ms=self._elapsed_ms or 0.0,
             refusal=self._refusal,

@@ -32,11 +32,10 @@ _OF_STEP = (
     *("id", "status", "attempt", "record", "provider", "model", "tokens_in", "tokens_out"),
     *("cost_nanos", "begun_us", "ended_us", "code"),
 )
-_NO_CALL = {
-    **dict.fromkeys(("record", "provider", "model", "begun_us", "ended_us", "code", "end")),
-    **dict.fromkeys(("tokens_in", "tokens_out", "cost_nanos"), 0),
-}
-"""What is known of a step's call before there is one."""
+_SPENT = ("tokens_in", "tokens_out", "cost_nanos")
+"""What adds up over the attempts of a step."""
+_OF_ATTEMPT = ("record", "provider", "model", "begun_us", "ended_us", "code", "end")
+"""What is of one attempt alone."""
 _OF_PLAN = (
     *("id", "tenant", "client", "user", "version", "status", "leg", "owner", "created_us"),
     *("expires_us", "begun_us", "ended_us", "awaits", "approved", "code"),
@@ -195,6 +194,7 @@ class Book:
     def settle(self, transaction: Transaction, plan: str, state: StepState) -> bool:
         """The step is over. Returns whether that attempt was the one under way."""
         values = {name: getattr(state, name) for name in _OF_STEP if name not in ("id", "begun_us")}
+        values |= {name: STEPS.c[name] + values[name] for name in _SPENT}
         end = [state.reason, state.result, [dict(each) for each in state.tool_calls]]
         values["end"] = self._seal.seal(f"{plan}/{state.id}", dumps(end))
         query = _of_step(plan, state.id).where(
@@ -213,9 +213,11 @@ class Book:
         return self.settle(transaction, plan.id, evolve(state, attempt=attempt))
 
     def reopen(self, transaction: Transaction, plan: str) -> None:
-        """Have the steps without a result run again, each in its next attempt."""
+        """Have the steps without a result run again, each in its next attempt. What they spent
+        counts on."""
         query = update(STEPS).where(STEPS.c.plan == plan, STEPS.c.status != StepStatus.COMPLETED)
-        transaction.execute(query.values(status=StepStatus.PENDING, **_NO_CALL))
+        nothing = dict.fromkeys(_OF_ATTEMPT)
+        transaction.execute(query.values(status=StepStatus.PENDING, **nothing))
 
     # ── executors ─────────────────────────────────────────────────────────────────────────────────
 

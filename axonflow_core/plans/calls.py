@@ -85,9 +85,7 @@ def _left_s(plan: Plan, ground: Ground) -> float:
 
 def state_of(begun: StepState, outcome: Outcome) -> StepState:
     """What came of a step's call."""
-    completion, usage = outcome.completion, None
-    if completion is not None:
-        usage = completion.usage
+    completion, usage = outcome.completion, outcome.usage
     state = evolve(
         begun,
         record=outcome.id,

@@ -12,7 +12,7 @@ says which attempt it was.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING
 
 from axonflow_core.audit.record import Entry, Kind
@@ -207,13 +207,13 @@ class Runs:
             missing = [each for each in _needs(plan, id) if not states[each].has_result]
             if missing:
                 return skipped("missing_result", f"{', '.join(missing)} has no result")
-        return self._over_limit(plan, id, over, ground)
+        return self._over_limit(plan, id, states.values(), ground)
 
     def _over_limit(
-        self, plan: Plan, id: str, over: list[StepState], ground: Ground
+        self, plan: Plan, id: str, states: Collection[StepState], ground: Ground
     ) -> StepState | None:
-        config, spent = ground.plans, sum(each.cost_nanos for each in over)
-        tokens = sum(each.tokens_in + each.tokens_out for each in over)
+        config, spent = ground.plans, sum(each.cost_nanos for each in states)
+        tokens = sum(each.tokens_in + each.tokens_out for each in states)
         elapsed_s = (now_us() - (plan.begun_us or now_us())) / 1e6
         limits = (
             (elapsed_s >= config.max_wall_s, "max_wall_s", f"{config.max_wall_s:g} s"),

@@ -100,6 +100,23 @@ async def test_a_plan_that_failed_goes_on_with_the_steps_that_have_no_result(
     assert len({each["idempotency_key"] for each in facts}) == 1
 
 
+async def test_what_a_plan_may_spend_is_no_more_for_being_resumed(served: Planning) -> None:
+    """An answer that a policy stops costs $0.00045 each time."""
+    model = served.use(
+        Model(written(CHAIN[:1]), first="It is project Aurora."), max_cost_usd=0.001, max_steps=1
+    )
+    id = await served.made()
+    await served.execute(id)
+    codes = [(await served.status(id))["code"]]
+    for _ in range(3):
+        await served.resume(id)
+        codes.append((await served.status(id))["code"])
+    assert codes == ["blocked"] * 3 + ["max_cost_usd"]
+    (step,) = (await served.status(id))["steps"]
+    assert (step["cost_usd"], step["input_tokens"], step["output_tokens"]) == (0.00135, 300, 30)
+    assert model.calls["first"] == 3
+
+
 async def test_of_two_who_resume_a_plan_one_does(served: Planning) -> None:
     model = served.use(Model(written(CHAIN), first=Unavailable("it is down")))
     id = await served.made(execution_mode="sequential")
