@@ -164,51 +164,6 @@ async def test_an_executor_whose_plan_others_took_does_nothing_more_to_it(tmp_pa
     assert model.calls == {"plan": 1, "first": 2, "second": 1, "third": 1, "synthesis": 1}
 
 
-async def test_a_plan_that_nobody_runs_goes_on_and_no_other_is_begun_again(tmp_path: Path) -> None:
-    """Who looks finds a leg that is taken and not begun, as on a busy machine. Of two who do, one
-    goes on (`dbos-inc/dbos-transact-py#742`, `#805`)."""
-    model = Model(written(CHAIN), first=lambda: asyncio.sleep(600))
-    plans = {"answer_s": 0.01, "takeover_s": 600.0}
-    async with planning(tmp_path, model, plans=plans, url=file_in(tmp_path)) as served:
-        assert served.service.plans is not None
-        engine = served.service.plans._engine
-        lost, kept = await served.made(), await served.made()
-        for number, id in enumerate((lost, kept), 1):
-            await served.execute(id)
-            await model.begun("first", number)
-        engine._running = {place for place in engine._running if place.plan != lost}
-        model.does = {}
-        await engine._look()
-        await asyncio.gather(engine._look(), engine._look())
-        assert (await served.over(lost))["status"] == "completed"
-        await asyncio.sleep(1)
-        steps = (await served.status(kept))["steps"]
-        picked = [each for each in await served.records() if each.facts.get("what") == "picked_up"]
-    assert [step["attempt"] for step in steps] == [1, 0, 0, 0]
-    assert [each.facts["plan"] for each in picked] == [lost]
-
-
-async def test_a_plan_that_cannot_be_read_keeps_no_other_from_going_on(tmp_path: Path) -> None:
-    """What was sealed under a key that is there no more."""
-    model = Model(written(CHAIN), first=lambda: asyncio.sleep(600))
-    plans = {"answer_s": 0.01, "takeover_s": 600.0}
-    async with planning(tmp_path, model, plans=plans, url=file_in(tmp_path)) as served:
-        assert served.service.plans is not None
-        engine = served.service.plans._engine
-        unreadable, other = await served.made(), await served.made()
-        for number, id in enumerate((unreadable, other), 1):
-            await served.execute(id)
-            await model.begun("first", number)
-        with closing(sqlite3.connect(tmp_path / "audit.db")) as audit, audit:
-            audit.execute("UPDATE plans SET draft = zeroblob(64) WHERE id = ?", (unreadable,))
-        engine._running = set()
-        model.does = {}
-        await engine._look()
-        with pytest.raises(AuditError, match="does not decrypt"):
-            await engine._look()
-        assert (await served.over(other))["status"] == "completed"
-
-
 async def test_an_engine_that_does_not_stop_in_time_keeps_nothing_else_from_closing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
