@@ -174,10 +174,12 @@ def _resume(server: PlanServer, id: str, *, approves: bool, is_json: bool) -> in
 
 
 def _watch(server: PlanServer, id: str, begin: Callable[[], Any], *, is_json: bool) -> int:
-    """Have a plan go on, and show how far it is until it is over or waits for somebody."""
+    """Have a plan go on, and show how far it is until it is over or waits for somebody. Where there
+    is no such plan, or no server now, nothing is begun."""
     from axonflow_core.cli.display import tell
     from axonflow_core.cli.plan_server import GONE
 
+    server.plan(id)
     try:
         state = _followed(server, id, _Begun(begin), is_json=is_json)
     except (KeyboardInterrupt, *GONE):

@@ -21,8 +21,6 @@ URL, CLIENT, SECRET = "AXONFLOW_URL", "AXONFLOW_CLIENT_ID", "AXONFLOW_CLIENT_SEC
 """The variables that say where the server is, and who asks."""
 ANSWER_S = 130.0
 """How long an answer is waited for: longer than the server waits for the end of a plan."""
-
-
 _NOT_NOW = (502, 503, 504)
 """What a server answers that cannot now, or a proxy whose server is started again."""
 

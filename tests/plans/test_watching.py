@@ -19,13 +19,13 @@ class Scripted(PlanServer):
     """A server that answers with states of a plan in turn, the last one for ever; an error is
     raised."""
 
-    def __init__(self, *answers: str | Exception) -> None:
+    def __init__(self, *answers: str | BaseException) -> None:
         super().__init__("http://127.0.0.1:9", "acme", "secret")
         self._answers = list(answers)
 
     def plan(self, id: str) -> Any:
         answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
-        if isinstance(answer, Exception):
+        if isinstance(answer, BaseException):
             raise answer
         return {"plan_id": id, "status": answer, "steps": [], "awaits_approval_of": "plan"}
 
@@ -54,7 +54,9 @@ BUSY = CannotAnswer("the server answered 503")
 def test_a_plan_is_watched_to_its_end_though_the_server_was_gone(
     lost: Exception, away: Exception, end: str, code: int
 ) -> None:
-    server = Scripted("pending", "executing", away, away, "executing", away, "executing", end)
+    server = Scripted(
+        "pending", "pending", "executing", away, away, "executing", away, "executing", end
+    )
 
     def begin() -> None:
         while server._answers[0] == "pending":
@@ -73,13 +75,20 @@ def test_a_server_that_stays_away_is_given_up_and_the_plans_id_is_told(
 
 
 def test_whoever_stops_watching_is_told_how_to_go_on(capsys: pytest.CaptureFixture[str]) -> None:
-    class Stopped(Scripted):
-        def plan(self, id: str) -> Any:
-            raise KeyboardInterrupt
-
+    server = Scripted("pending", "executing", KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt):
-        plan._watch(Stopped("executing"), "plan_1", lambda: None, is_json=True)
+        plan._watch(server, "plan_1", lambda: time.sleep(0.1), is_json=True)
     assert "axonflow plan status plan_1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("away", [GONE, BUSY])
+def test_nothing_is_begun_where_there_is_no_server(
+    away: Exception, capsys: pytest.CaptureFixture[str]
+) -> None:
+    begun: list[str] = []
+    with pytest.raises(type(away)):
+        plan._watch(Scripted(away, "executing"), "plan_1", lambda: begun.append("x"), is_json=True)
+    assert (begun, capsys.readouterr().err) == ([], "")
 
 
 @pytest.mark.parametrize(
