@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, insert, select, update
 
+from axonflow_core.audit.holds import Hold, holding, holds_in
 from axonflow_core.frozen import evolve, frozen
 from axonflow_core.json_text import dumps, loads
 from axonflow_core.plans.plan import Plan, StepState, draft_of_json, draft_to_json
@@ -23,7 +24,7 @@ from axonflow_core.plans.tables import EXECUTORS, PLANS, STEPS, VERSIONS
 from axonflow_core.plans.terms import PlanStatus, StepStatus
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, RowMapping
+    from sqlalchemy import Connection, Row, RowMapping
 
     from axonflow_core.audit.batch import Transaction
     from axonflow_core.audit.erasure import Chosen
@@ -250,12 +251,14 @@ class Book:
         return {row.id: row.owner for row in connection.execute(query)}
 
     def forget(self, transaction: Transaction, before_us: int) -> Mapping[str, int]:
-        """Remove the plans that were made before that time and do not run. Id -> the last leg of
-        each."""
-        old = select(PLANS.c.id, PLANS.c.leg).where(
+        """Remove the plans that were made before that time, do not run, and are under no hold. Id
+        -> the last leg of each."""
+        names = ("id", "leg", "tenant", "client", "user", "created_us", "ended_us")
+        old = select(*(PLANS.c[name] for name in names)).where(
             PLANS.c.created_us < before_us, PLANS.c.status != PlanStatus.EXECUTING
         )
-        gone = {row.id: row.leg for row in transaction.execute(old)}
+        holds = holds_in(transaction)
+        gone = {row.id: row.leg for row in transaction.execute(old) if not _is_held(row, holds)}
         _remove(transaction, gone)
         return gone
 
@@ -306,6 +309,12 @@ class Book:
             tool_calls=tool_calls,
             **{**{name: row[name] for name in _OF_STEP}, "status": StepStatus(row["status"])},
         )
+
+
+def _is_held(plan: Row[Any], holds: Sequence[Hold]) -> bool:
+    """Whether a hold covers the beginning or the end of a plan."""
+    times = (plan.created_us, plan.ended_us or plan.created_us)
+    return any(holding(holds, plan.tenant, plan.client, plan.user, at_us) for at_us in times)
 
 
 def _is_owned(transaction: Transaction, plan: Plan) -> bool:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from axonflow_core.audit import erasure
+from axonflow_core.audit import erasure, holds
+from axonflow_core.audit.holds import Hold
 from axonflow_core.config.agents import PlansConfig
 from axonflow_core.config.values import AuditConfig, Config
 from axonflow_core.errors import ConfigError
@@ -58,6 +60,32 @@ async def test_old_plans_are_removed_with_what_the_engine_knows_of_them(served: 
     assert (await served.get(f"/api/v1/plan/{old}")).status == 404
     assert (await served.get(f"/api/v1/plan/{new}")).status == 200
     assert not await is_known_leg(old)
+
+
+@pytest.mark.parametrize(
+    ("hold", "is_kept"),
+    [
+        ({"tenant": "acme"}, True),
+        ({"client": "acme"}, True),
+        ({"start_us": 1}, True),
+        ({"tenant": "other"}, False),
+        ({"end_us": 1}, False),
+    ],
+)
+async def test_an_old_plan_under_a_hold_is_kept(
+    served: Planning, hold: dict[str, Any], is_kept: bool
+) -> None:
+    plans, audit = served.service.plans, served.service.audit
+    assert plans is not None
+    served.use(Model(written(CHAIN)))
+    id = await served.made()
+    await audit.transact(lambda to: holds.add(to, Hold(name="case", reason="a letter", **hold)))
+    await plans._forget(now_us())
+    status = (await served.get(f"/api/v1/plan/{id}")).status
+    await audit.transact(lambda to: holds.release(to, "case"))
+    await plans._forget(now_us())
+    assert status == (200 if is_kept else 404)
+    assert (await served.get(f"/api/v1/plan/{id}")).status == 404
 
 
 async def test_plans_under_a_key_that_is_gone_are_not_listed_and_hide_no_others(
