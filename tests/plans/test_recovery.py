@@ -53,6 +53,27 @@ async def test_a_stopped_server_leaves_a_plan_that_goes_on_at_the_next_start(
     assert [each.facts.get("error", {}).get("code") for each in records] == ["cancelled", None]
 
 
+def lose(folder: Path, name: str) -> None:
+    for file in folder.glob(f"{name}*"):
+        file.unlink()
+
+
+@pytest.mark.thorough
+async def test_a_plan_goes_on_though_all_that_the_engine_knew_is_lost(tmp_path: Path) -> None:
+    keys, fast = throwaway_keys(), {"takeover_s": 1.0}
+    model = Model(written(CHAIN), second=lambda: asyncio.sleep(30))
+    async with planning(tmp_path, model, keys=keys, url=file_in(tmp_path)) as served:
+        id = await served.made()
+        executing = asyncio.create_task(served.execute(id))
+        await model.begun("second")
+    executing.cancel()
+    lose(tmp_path, "audit-plans.db")
+    again = Model(written(CHAIN))
+    async with planning(tmp_path, again, keys=keys, url=file_in(tmp_path), plans=fast) as served:
+        assert (await served.over(id))["status"] == "completed"
+    assert again.calls == {"second": 1, "third": 1, "synthesis": 1}
+
+
 def contents(folder: Path) -> bytes:
     """All that stands in the files of a folder."""
     return b"".join(path.read_bytes() for path in folder.iterdir() if path.is_file())
