@@ -162,6 +162,11 @@ def execute(
         raise ConfigError(
             "this configuration has no plans to run", hint="write `plans: {enabled: true}`"
         )
+    if _keeps_plans_in_a_file(config):
+        raise ConfigError(
+            "plans on a file of SQLite have one executor, and that is the server",
+            hint="put the audit on PostgreSQL, which many share",
+        )
     keys = keys_of(config.server, environment)
     launched = Launch(path=path, audit=config.audit, limits=limits_of(config), keys=keys)
     _begin_log(environment)
@@ -250,11 +255,15 @@ def require_one_executor(config: Config, workers: int) -> None:
     """`ConfigError` for several workers that would run plans on a file."""
     if not config.plans.is_enabled or workers == 1:
         return
-    if path_of(config.plans.url or config.audit.url) is not None:
+    if _keeps_plans_in_a_file(config):
         raise ConfigError(
             f"plans on a file of SQLite have one executor, and there would be {workers} workers",
             hint="serve with one worker, or put the audit on PostgreSQL, which many share",
         )
+
+
+def _keeps_plans_in_a_file(config: Config) -> bool:
+    return path_of(config.plans.url or config.audit.url) is not None
 
 
 def _is_loopback(host: str) -> bool:

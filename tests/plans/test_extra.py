@@ -9,6 +9,7 @@ import pytest
 
 from axonflow_core.errors import ConfigError
 from axonflow_core.plans.databases import SCHEMA, EngineDatabase
+from axonflow_core.server.launch import execute
 
 from .planned import CHAIN, Model, planning, written
 
@@ -62,3 +63,24 @@ def test_a_file_of_the_engine_is_not_put_beside_an_audit_that_many_share() -> No
     with pytest.raises(ConfigError, match=r"`plans.url` is a file of SQLite") as refused:
         EngineDatabase("sqlite:///c.db", "postgresql://h/d")
     assert "leave `plans.url` out" in str(refused.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("plans", "message"),
+    [
+        ("{enabled: true}", "have one executor, and that is the server"),
+        ("{enabled: false}", "no plans to run"),
+    ],
+)
+def test_a_worker_is_for_plans_on_a_server_of_postgresql(
+    tmp_path: Path, plans: str, message: str
+) -> None:
+    """It would keep the server, which has the file to itself, from its start."""
+    file = tmp_path / "axonflow.yaml"
+    file.write_text(
+        "version: '1.0'\nllm_providers: {echo: {enabled: true}}\n"
+        f"server: {{clients: {{acme: {{roles: [plans]}}}}}}\nplans: {plans}\n"
+        f"audit: {{url: 'sqlite:///{tmp_path}/audit.db'}}\n"
+    )
+    with pytest.raises(ConfigError, match=message):
+        execute(file, on_ready=print, environment={})
