@@ -79,6 +79,19 @@ async def test_an_id_that_no_plan_has_is_unknown_whatever_is_in_it(
     assert executed["data"]["code"] == "unknown_plan"
 
 
+@pytest.mark.thorough
+async def test_a_step_with_the_longest_model_ends_as_any(tmp_path: Path, url: str) -> None:
+    """A row that does not take it would have the step called again and again."""
+    longest = "m" * 2_048
+    model = Model(written(CHAIN))
+    async with planning(tmp_path, model, url=url, plans={"model": "m-1"}) as served:
+        id = await served.made(model=longest)
+        await served.execute(id)
+        steps = (await served.status(id))["steps"]
+    assert {step["model"] for step in steps} == {longest}
+    assert set(model.calls.values()) == {1}
+
+
 @pytest.mark.exhaustive
 async def test_a_database_that_is_started_again_during_recovery_strands_no_plan(
     tmp_path: Path, postgres: Postgres, url: str
