@@ -99,6 +99,7 @@ class Batch:
         self._statements = statements
         self._vault = vault
         self._series = series
+        series.begin()
         self._keeps_texts = keeps_texts
         self._on_write = on_write
         self._before = head

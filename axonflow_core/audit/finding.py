@@ -66,7 +66,11 @@ class SeriesSeen:
     def __init__(self) -> None:
         self._ids: dict[Labels, int] = {}
         self._new: dict[Labels, int] = {}
-        """Those that may not be durable yet."""
+        """Those of the batch that may not be durable yet."""
+
+    def begin(self) -> None:
+        """A batch begins. What was new in one that failed is not there, and may be why it did."""
+        self._new.clear()
 
     def id_of(self, labels: Labels) -> int:
         """The id of the series of these values."""

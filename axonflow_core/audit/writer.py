@@ -476,6 +476,8 @@ def _refusal(job: Job, fault: Exception) -> BaseException:
     """Why one job breaks a rule of the tables."""
     if isinstance(fault, OverflowError):
         return AuditError("the record has a number that the database cannot hold")
+    if "NUL" in str(fault):
+        return AuditError("the record has a text with a NUL, which PostgreSQL does not hold")
     if isinstance(job.what, Entry):
         return AuditError(f"the record {job.what.id} is there already")
     return fault

@@ -63,6 +63,16 @@ async def test_two_servers_write_one_database(postgres: Postgres, url: str) -> N
 
 
 @pytest.mark.thorough
+async def test_a_record_that_the_database_does_not_hold_keeps_no_other_from_it(url: str) -> None:
+    async with opened(database_of(url)) as store:
+        for member in ("model", "provider", "request_type"):
+            with pytest.raises(AuditError, match="a text with a NUL"):
+                await store.append(call(**{member: "m\0"}))
+            await store.append(call(id=f"behind-{member}", **{member: "m"}))
+    assert {"behind-model", "behind-provider", "behind-request_type"} <= set(stored(url))
+
+
+@pytest.mark.thorough
 async def test_a_work_that_fails_takes_nothing_else_back(postgres: Postgres, url: str) -> None:
     table = Table("things", MetaData(), Column("name", String, primary_key=True))
 
