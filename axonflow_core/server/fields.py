@@ -178,6 +178,8 @@ class Fields:
             raise MalformedRequest(
                 f"{self._path}{name} has {len(value):,} characters, of at most {most:,}"
             )
+        if most <= MAX_TOKEN and "\0" in value:
+            raise MalformedRequest(f"{self._path}{name} has a NUL, which no name has")
         return value
 
     def _bound(self, name: str, value: Json) -> None:

@@ -13,6 +13,7 @@ from axonflow_core.server.fields import (
     MAX_DEPTH,
     MAX_ITEMS,
     MAX_NODES,
+    MAX_TEXT,
     MAX_WORD,
     Fields,
     read_object,
@@ -53,6 +54,9 @@ def test_a_field_is_read(read: Callable[..., Any], value: Any, expected: Any) ->
         (Fields.text, "x" * (MAX_WORD + 1)),
         (Fields.text, 1),
         (Fields.text, ""),
+        (Fields.text, "a\0b"),
+        (Fields.optional_text, "\0"),
+        (Fields.texts, ["a", "\0"]),
         (Fields.optional_text, {}),
         (Fields.number, True),
         (Fields.number, "1"),
@@ -81,6 +85,10 @@ def test_what_does_not_fit_is_told_by_its_field(read: Callable[..., Any], value:
 def test_bounds_are_written_as_people_write_them(most: float, said: str) -> None:
     with pytest.raises(MalformedRequest, match=f"f is a number from {said}$"):
         Fields({"f": most + 1}).number("f", most=most)
+
+
+def test_a_text_that_is_screened_may_have_any_character() -> None:
+    assert Fields({"f": "a\0b"}).text("f", most=MAX_TEXT) == "a\0b"
 
 
 def test_a_value_is_never_quoted() -> None:

@@ -58,19 +58,10 @@ def wanted_plan(fields: Fields, user: str | None, domain: str) -> Wanted:
         mode=None if mode is None else mode_named(mode),
         wish=Wish(
             provider=context.optional_text("provider"),
-            model=_model(context),
+            model=context.optional_text("model", most=2_048),
             team=context.optional_text("team_id"),
         ),
     )
-
-
-def _model(context: Fields) -> str | None:
-    """The model that a client wants for the steps, in whose rows it stands: without a NUL, which
-    PostgreSQL does not take."""
-    model = context.optional_text("model", most=2_048)
-    if model is not None and not model.isprintable():
-        raise MalformedRequest("context.model has characters that no model's id has")
-    return model
 
 
 def changed_plan(fields: Fields) -> tuple[int, dict[str, object]]:
