@@ -41,6 +41,7 @@ def test_the_engine_keeps_its_own_beside_the_audit(
     assert (database.executor == "local") is (schema is None)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("url", "message"),
     [
