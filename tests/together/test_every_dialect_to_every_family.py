@@ -18,6 +18,7 @@ import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -42,7 +43,7 @@ from axonflow_core.server.state import ServerState
 from tests.grammar_openai import check_chat
 from tests.server.in_process import Reply, Served
 from tests.together import drop_in as served
-from tests.together.dialect_bodies import DIALECTS, FURTHER_DIALECTS
+from tests.together.dialect_bodies import DIALECTS, FURTHER_DIALECTS, messages
 
 pytestmark = [pytest.mark.thorough, pytest.mark.asyncio(loop_scope="module")]
 
@@ -168,6 +169,26 @@ async def test_the_same_prompt_counts_the_same_whole_and_streamed(
         if not all(counts) or counts_in(dialect, read(streamed.body)) != counts:
             wrong.append(f"{target.provider} {target.model}")
     assert not wrong, wrong
+
+
+def call_and_result(number: int) -> list[Any]:
+    call = {"type": "tool_use", "id": f"toolu_{number}", "name": "look", "input": {"city": "Ulm"}}
+    result = {"type": "tool_result", "tool_use_id": f"toolu_{number}", "content": "rain"}
+    return [{"role": "assistant", "content": [call]}, {"role": "user", "content": [result]}]
+
+
+async def test_the_system_may_speak_between_the_rounds_of_tools(server: Served) -> None:
+    """As Claude Code has it do for a model that it does not know."""
+    reminder = {"role": "system", "content": "Be brief."}
+    body = messages("tools") | {"tool_choice": {"type": "auto"}}
+    talk = [*body["messages"], *call_and_result(1), reminder, *call_and_result(2), reminder]
+    wrong: list[str] = []
+    for name, target in TARGETS.items():
+        reply = await server.post("/v1/messages", {**body, "model": name, "messages": talk})
+        is_refused = reply.status == 400 and b'"native_code":"unsupported"' in reply.body
+        if reply.status != 200 and not is_refused:
+            wrong.append(f"{target.provider} {target.model}: {reply.body[:200]!r}")
+    assert not wrong, "\n".join(wrong)
 
 
 @pytest.mark.parametrize("dialect", ALL)

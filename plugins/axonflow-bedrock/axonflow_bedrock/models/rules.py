@@ -116,6 +116,14 @@ _RULES: tuple[ModelRule, ...] = (
     ),
     ModelRule(
         EVERY,
+        ModelFacts(without=frozenset({Feature.MID_SYSTEM})),
+        "Anthropic alone documents it, of its newest models; litellm 1.109.1 "
+        "(supports_mid_conversation_system), November 2026",
+        CONVERSE,
+        except_models=CLAUDE,
+    ),
+    ModelRule(
+        EVERY,
         ModelFacts(has_images_in_results=False),
         "AWS API reference, ToolResultContentBlock (Nova and Claude alone), November 2026; "
         "anomalyco/opencode#49443 and #50272 (measured, Llama 4 too), September 2026",
