@@ -73,8 +73,6 @@ class Book:
 
     def find(self, connection: Connection | Transaction, id: str, tenant: str) -> Plan | None:
         """The plan of that id; None where the tenant has none."""
-        if not id.isprintable():  # PostgreSQL takes no NUL
-            return None
         query = select(PLANS).where(PLANS.c.id == id, PLANS.c.tenant == tenant)
         row = connection.execute(query).mappings().first()
         return None if row is None else self._plan(row)

@@ -172,14 +172,18 @@ async def _steps(receive: Any) -> AsyncIterator[str]:
 
 
 def _query(scope: Mapping[str, Any]) -> Mapping[str, str]:
-    """The fields of the query; the last of two with one name. `MalformedRequest` for too many."""
+    """The fields of the query; the last of two with one name. `MalformedRequest` for too many, and
+    for one with a NUL, which PostgreSQL does not take."""
     query = scope["query_string"].decode("latin-1")
     if not query:
         return EMPTY
     try:
-        return dict(parse_qsl(query, max_num_fields=MAX_QUERY))
+        fields = parse_qsl(query, max_num_fields=MAX_QUERY)
     except ValueError:
         raise MalformedRequest(f"the query has more than {MAX_QUERY} fields") from None
+    if "\0" in "".join(map("".join, fields)):
+        raise MalformedRequest("the query has a NUL")
+    return dict(fields)
 
 
 def _headers(scope: Mapping[str, Any]) -> dict[str, str]:

@@ -68,10 +68,11 @@ class RouteTable:
 
 
 def _pattern(path: str) -> re.Pattern[str]:
+    """What a path matches. No part of one has a NUL, which PostgreSQL takes in no text."""
     parts = re.split(r"\{(\w+)\}", path)
     return re.compile(
         "".join(
-            f"(?P<{part}>[^/]+)" if index % 2 else re.escape(part)
+            f"(?P<{part}>[^/\\0]+)" if index % 2 else re.escape(part)
             for index, part in enumerate(parts)
         )
     )

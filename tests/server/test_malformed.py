@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -92,6 +93,18 @@ async def test_no_query_makes_the_server_fail(served: Served, query: str) -> Non
             path = route.path.replace("{tenant}", "acme").replace("{", "").replace("}", "")
             reply = await served.get(f"{path}?{query}")
             assert reply.status < 500 and reply.json is not None, (path, reply.body[:200])
+
+
+async def test_neither_a_path_nor_a_query_has_a_nul(served: Served) -> None:
+    """PostgreSQL takes none: the audit's database would be said to be at fault."""
+    named = [route for route in ROUTES.routes if "{" in route.path]
+    assert len(named) > 5
+    for route in named:
+        path = re.sub(r"\{\w+\}", "a\0", route.path)
+        assert (ROUTES.find(route.method, path), ROUTES.methods(path)) == (None, ())
+    for query in ("provider=%00", "%00=bedrock", "limit=5&provider=a%00b"):
+        reply = await served.get(f"/api/v1/usage/records?{query}")
+        assert (reply.status, reply.json["code"]) == (400, "malformed_request")
 
 
 async def test_an_unforeseen_error_is_logged_without_what_it_quotes(
