@@ -17,8 +17,8 @@ from axonflow_core.tables.models import ModelTable
 from .codec import CODEC, ERRORS
 from .codec.counting import COUNTER
 from .codec.embeddings import EMBEDDINGS
+from .codec.events import GoogleEvents
 from .config import GeminiConfig
-from .events import GoogleEvents
 
 VERSION = "v1beta"
 

@@ -32,8 +32,8 @@ from axonflow_core.provider import Price
 from axonflow_core.retrieval import EmbeddingRequest, Purpose
 from axonflow_core.testing import FakeService, MockTransport, error_laws, json_answer, provider_test
 from axonflow_gemini.codec import CODEC, ERRORS
+from axonflow_gemini.codec.events import GoogleEvents
 from axonflow_gemini.config import GeminiConfig
-from axonflow_gemini.events import GoogleEvents
 from axonflow_gemini.plugin import axonflow_register_provider
 from axonflow_gemini.provider import GeminiProvider, GeminiService, path_of
 

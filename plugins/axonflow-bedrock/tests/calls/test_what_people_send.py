@@ -873,11 +873,19 @@ def test_a_cache_point_follows_a_block_and_only_one_does(parts: dict[str, Any]) 
         assert (len(points_of(wire)), wire.told) == (given - 1, ("cache points",))
 
 
-@pytest.mark.parametrize("model", [NOVA_PRO, UNKNOWN_CLAUDE, "ai21.jamba-1-5-large-v1:0"])
-def test_a_system_message_stands_after_the_results_that_it_would_part(model: str) -> None:
+def system_among_results() -> CompletionRequest:
     between = Message(Role.SYSTEM, "s")
-    request = asked(user("a"), said(CALL), between, heard(RESULT), user("b"), tools=(F,))
-    wire = sent(model, request, CONVERSE)
+    return asked(user("a"), said(CALL), between, heard(RESULT), user("b"), tools=(F,))
+
+
+@pytest.mark.parametrize("model", [NOVA_PRO, "ai21.jamba-1-5-large-v1:0"])
+def test_no_model_but_claude_takes_a_system_message_among_messages(model: str) -> None:
+    with pytest.raises(EncodeError, match="system message in mid-conversation"):
+        sent(model, system_among_results(), CONVERSE)
+
+
+def test_a_system_message_stands_after_the_results_that_it_would_part() -> None:
+    wire = sent(UNKNOWN_CLAUDE, system_among_results(), CONVERSE)
     roles = [message["role"] for message in wire.body["messages"]]
     assert (roles, kinds_of(wire)) == (
         ["user", "assistant", "user", "system"],

@@ -17,7 +17,7 @@ from __future__ import annotations
 from axonflow_core.framing.sse import SseDecoder
 from axonflow_core.json_text import loads_answer
 
-from .codec import ERRORS
+from .errors import ERRORS
 
 
 class GoogleEvents(SseDecoder):
