@@ -193,15 +193,16 @@ class Ledger:
 
     async def _extended(self, part: Slice, amount: int, now_us: int) -> Refusal | None:
         """Returns once there is enough, or with why there is not."""
+        # A clock that was put back makes no word of the store last longer.
+        is_believed = abs(part.denied_us - now_us) < DENIED_US
         while part.free < amount or not part.is_known:
             missing = max(0, amount - part.free)
-            # A clock that was put back makes no word of the store last longer.
-            is_new = abs(part.denied_us - now_us) < DENIED_US
-            if missing and missing >= part.denied > 0 and is_new:
+            if missing and missing >= part.denied > 0 and is_believed:
                 return self._refused(part, amount, now_us)
             if part.extending is None:
                 part.extending = asyncio.create_task(self._extend(part, missing, amount))
             await asyncio.shield(part.extending)
+            is_believed = True  # however long the store took
         return None
 
     async def _extend(self, part: Slice, missing: int, amount: int) -> Spent:

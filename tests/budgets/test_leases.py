@@ -19,6 +19,7 @@ from axonflow_core.budgets import book
 from axonflow_core.budgets.accounts import Subject
 from axonflow_core.budgets.book import CHARGES, HELD, SPENDING
 from axonflow_core.budgets.estimates import Estimate
+from axonflow_core.budgets.ledger import DENIED_US
 from axonflow_core.budgets.refusals import Refusal
 from axonflow_core.budgets.slices import Reservation
 from axonflow_core.budgets.terms import nanos
@@ -293,3 +294,22 @@ async def test_a_clock_that_is_put_back_keeps_neither_a_refusal_nor_a_slice(
 
         assert one.ledger.free(KEY) == 0
         assert isinstance(await admitted(other, 5), Reservation)
+
+
+async def test_a_store_that_is_slow_to_say_no_is_asked_once(
+    database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with working(database, DOLLAR, clock=(clock := Clock())) as [worker]:
+        transact, asked = worker.audit.transact, 0
+
+        async def slow(work: Any) -> Any:
+            nonlocal asked
+            asked += 1
+            assert asked == 1
+            clock.at_us += 2 * DENIED_US
+            return await transact(work)
+
+        monkeypatch.setattr(worker.audit, "transact", slow)
+        assert isinstance(await admitted(worker, 200), Refusal)
+        monkeypatch.undo()
+    assert asked == 1
