@@ -9,7 +9,7 @@ import subprocess
 import sys
 import venv
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from textwrap import dedent
@@ -17,9 +17,25 @@ from typing import TypeAlias
 
 import pytest
 from attrs import frozen
+from on_time import GUARD_S
 
 Install: TypeAlias = Callable[..., None]
 EnvironmentOf: TypeAlias = Callable[..., Mapping[str, str]]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def patient_databases() -> Iterator[None]:
+    """A transaction of a file waits for another's as long as anything is waited for. A server gives
+    up after five seconds, which a neighbour takes on a busy machine, or on a disk that others
+    write."""
+    if find_spec("sqlalchemy") is None:
+        yield
+        return
+    from axonflow_core.audit.databases import sqlite
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sqlite, "BUSY_TIMEOUT_S", GUARD_S)
+        yield
 
 
 @pytest.fixture
