@@ -28,8 +28,8 @@ Within: TypeAlias = Callable[[bytes, int, int], Sequence[tuple[int, int]]]
 Possible: TypeAlias = Callable[[bytes], Sequence[int]]
 """text -> the numbers of the patterns that it may match, in ascending order."""
 
-Whole: TypeAlias = Callable[[bytes], bool]
-"""text -> whether a pattern matches all of it."""
+Whole: TypeAlias = Callable[[bytes], Sequence[int]]
+"""text -> something where a pattern matches all of it, else nothing."""
 
 MAX_PATTERN = 4_096
 """The longest pattern or literal, in characters."""
@@ -141,8 +141,8 @@ def wholes_of(patterns: Sequence[str]) -> Possible:
 def whole_of(pattern: str) -> Whole:
     """The function that says whether the pattern matches all of a text. A set of RE2's forgets how
     a pattern is written, which for a large one is two thirds of what it weighs."""
-    match = _wholes((pattern,)).Match
-    return lambda data: bool(match(data))
+    match: Whole = _wholes((pattern,)).Match
+    return match
 
 
 def looking(regexp: Regexp) -> Look:

@@ -95,7 +95,7 @@ class Country(NamedTuple):
         """Whether the number may have been given that has these digits behind the code."""
         if self.number(national):
             return True
-        return bool(self.rewritten) and self.number(self._without_prefix(national))
+        return bool(self.rewritten and self.number(self._without_prefix(national)))
 
     def is_long(self, national: bytes) -> bool:
         """Whether it is as long as those of the country are."""
